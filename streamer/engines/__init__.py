@@ -1,0 +1,1 @@
+"""Engines: text to samples. They know neither Kafka, nor the store, nor the worker."""

@@ -1,0 +1,1 @@
+"""Kafka behind an interface: confluent-kafka, and an in-memory twin. Nothing else imports confluent_kafka but wire/."""

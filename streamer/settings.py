@@ -1,0 +1,237 @@
+"""The configuration: one frozen tree, loaded once, from TOML and the environment.
+
+`STREAMER_SECTION__KEY` overrides `key` in `[section]`; unknown keys are errors, and all errors are listed at once.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from streamer.errors import ConfigurationError
+from streamer.resources import folder
+
+_PREFIX = "STREAMER_"
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Topics(_Section):
+    """Names of the topics."""
+
+    requests: str = "tts.requests"
+    completed: str = "tts.completed"
+    failed: str = "tts.failed"
+
+
+class Kafka(_Section):
+    """The cluster, the group and the topics."""
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    group: str = Field("streamer", min_length=1)
+    topics: Topics = Topics()
+    protocol: Literal["classic", "consumer"] = "classic"
+    """Group protocol; `consumer` (KIP-848) takes its session timeout from the broker."""
+    static_membership: bool = False
+    """Classic protocol only: a worker restarted within its session keeps its partitions."""
+    session_timeout: Seconds = 6.0
+    transaction_timeout: Seconds = 10.0
+    """How long a dead worker's open transaction can hide what follows it."""
+    single_broker: bool = False
+    """True for a cluster of one broker (the embedded one): clients reconnect to it instead of asking another."""
+    partitions: Count = 3
+    replication: Count = 1
+    retention_hours: Count = 168
+    max_request_bytes: Count = 1_048_588
+    """`max.message.bytes` of the request topic."""
+    max_failed_bytes: Count = 8_388_608
+    """`max.message.bytes` of the failure topic: above what a request decompresses to. Larger originals are cut."""
+    properties: dict[str, str | int | float | bool] = {}
+    """Any librdkafka property (SASL, TLS, …), for every client."""
+
+    @field_validator("max_failed_bytes")
+    @classmethod
+    def _above_requests(cls, value: int, info: Any) -> int:
+        if value < 2 * info.data.get("max_request_bytes", 0):
+            raise ValueError("must be at least twice max_request_bytes: a failure carries the whole original")
+        return value
+
+
+class Store(_Section):
+    """Audio and verdicts. One store serves all workers and bridges."""
+
+    url: str = Field(default_factory=lambda: (Path.cwd() / ".streamer" / "store").as_uri())
+    """file:///absolute/folder, or memory: for tests."""
+    threads: Count = 16
+    """Look-ups and writes under way at once, in one worker."""
+
+
+class Audio(_Section):
+    """The audio of requests that do not choose."""
+
+    format: Literal["wav"] = "wav"
+    sample_rate: int = Field(24_000, ge=8_000, le=48_000)
+
+
+class Espeak(_Section):
+    """The embedded engine."""
+
+    processes: Count = 2
+    timeout: Seconds = 30.0
+    """Seconds after which one utterance counts as hung."""
+
+
+class Tone(_Section):
+    """The engine of tests and benchmarks: a tone per character, at a settable cost."""
+
+    seconds_per_character: float = Field(0.005, ge=0)
+    """Audio made for a character."""
+    cost_per_character: float = Field(0.0, ge=0)
+    """Seconds of work for a character."""
+    rows: Count = 8
+    """Utterances advanced at once."""
+    failure_rate: float = Field(0.0, ge=0, le=1)
+    """Share of texts, chosen by their hash, that always fail."""
+
+
+class EngineChoice(_Section):
+    """Which engine, and the limits of what is given to it."""
+
+    name: Literal["espeak", "tone"] = "espeak"
+    attempts: Count = 3
+    """How often a record that fails alone is tried."""
+    max_text: Count = 20_000
+    """Characters; a longer text fails as text_too_long."""
+    espeak: Espeak = Espeak()
+    tone: Tone = Tone()
+
+
+class Worker(_Section):
+    """The worker loop."""
+
+    processes: Count = 1
+    commit_interval: float = Field(0.1, ge=0.01, le=5)
+    """Seconds from a durable result to its transaction."""
+    commit_results: Count = 10_000
+    commit_bytes: Count = 32 * 1024 * 1024
+    poll_records: Count = 500
+    window: int = Field(20_000, ge=1, le=20_000)
+    """Offsets of a partition that may be open above its lowest unfinished record."""
+    resume_share: Share = 0.7
+    """A full worker reads again when this share of its capacity is left in use."""
+    dead_letter_window: Count = 50
+    dead_letter_share: Share = 0.6
+    """Share of the last `dead_letter_window` records that may fail before the worker stops."""
+    revoke_timeout: Seconds = 5.0
+    """Seconds to commit what is durable when partitions are taken away."""
+    drain_timeout: Seconds = 20.0
+    """Seconds to finish what was admitted after SIGTERM."""
+    call_limit: Seconds = 30.0
+    """Seconds after which a client call counts as stuck, and the process leaves."""
+
+
+class Bridge(_Section):
+    """The HTTP side."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65_535)
+    token: str = ""
+    """Expected in X-Webhook-Token; required unless bound to loopback."""
+    ack_timeout: float = Field(1.5, gt=0, le=1.8)
+    """Seconds that Kafka has to take a request before the answer is 503."""
+    max_body: Count = 1_000_000
+    drain_timeout: Seconds = 10.0
+
+
+class Log(_Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class VoicesFile(_Section):
+    file: Path = Field(default_factory=lambda: folder("configs") / "voices.toml")
+
+
+class Settings(BaseSettings):
+    """The whole tree."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=_PREFIX,
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    kafka: Kafka = Kafka()
+    store: Store = Field(default_factory=Store)
+    audio: Audio = Audio()
+    engine: EngineChoice = EngineChoice()
+    worker: Worker = Worker()
+    bridge: Bridge = Bridge()
+    voices: VoicesFile = Field(default_factory=VoicesFile)
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # No .env: what counts is visible. The file comes in as init arguments; the environment wins over it.
+        return env_settings, init_settings
+
+
+def load(config: Path | None) -> Settings:
+    """Read the file, if any, and the environment. Errors: ConfigurationError that lists everything that is wrong."""
+    problems = _unknown_variables()
+    document: dict[str, Any] = {}
+    if config is not None:
+        try:
+            document = tomllib.loads(config.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigurationError([f"--config {config}: {error}"]) from error
+    try:
+        settings = Settings(**document)
+    except ValidationError as error:
+        problems += [_problem(detail) for detail in error.errors()]
+        raise ConfigurationError(problems) from error
+    except ValueError as error:  # pydantic-settings: a value that should be JSON and is not
+        raise ConfigurationError([*problems, str(error)]) from error
+    if problems:
+        raise ConfigurationError(problems)
+    return settings
+
+
+def _unknown_variables() -> list[str]:
+    """Variables with our prefix whose section does not exist; pydantic-settings passes over them in silence."""
+    sections = set(Settings.model_fields)
+    return [
+        f"environment variable {name}: no section [{section}]; sections are {', '.join(sorted(sections))}"
+        for name in sorted(os.environ)
+        if name.startswith(_PREFIX) and (section := name[len(_PREFIX) :].split("__")[0].lower()) not in sections
+    ]
+
+
+def _problem(detail: Any) -> str:
+    path = [str(part) for part in detail["loc"]]
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        message = "no such key"
+    else:
+        message += f", got {str(detail['input'])[:80]!r}"
+    return f"{'.'.join(path)} (environment: {_PREFIX}{'__'.join(path).upper()}): {message}"

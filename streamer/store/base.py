@@ -1,0 +1,34 @@
+"""The store interface: bytes under keys, written once.
+
+All implementations pass tests/store/contract.py and are thread safe. Keys are relative, with `/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+
+class Store(Protocol):
+    """Errors of every call: StoreUnavailable (try again later), StoreRejected (this object will never be taken)."""
+
+    def put(self, key: str, data: bytes) -> bool:
+        """Write if absent; when it returns, the object survives a power cut. False where the key existed.
+
+        Of many puts of one key exactly one returns True, and no reader ever sees a part of an object.
+        """
+        ...
+
+    def get(self, key: str) -> bytes | None:
+        """The whole object, None where there is none."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Keys below `prefix`, which ends with `/`, in no order."""
+        ...
+
+    def uri(self, key: str) -> str:
+        """Where others find it: file:///…, memory:///…"""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,93 @@
+"""Verdicts: which record may emit the result of an id, and which result.
+
+`<hash(source, id)>/verdict-<n>.json` is written put-if-absent and never changes. It proves an attempt, not a commit:
+its owner may die before the transaction, and then emits what stands here when it is read again.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from streamer.errors import StoreRejected
+from streamer.identity import Identity, Owner
+from streamer.records import Audio, Timings
+from streamer.store.base import Store
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
+    """How the audio was made. Recorded, and never part of who a request is."""
+
+    text: str
+    voice: str
+    voice_hash: str
+    engine: str
+    revision: str
+    seed: int
+
+
+class Completed(msgspec.Struct, frozen=True, kw_only=True, tag="completed"):
+    audio: Audio
+    recipe: Recipe
+    timings: Timings
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
+    code: str
+    message: str
+    attempts: int = 0
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    version: int = 1
+    identity: tuple[str, str]
+    generation: int
+    owner: Owner
+    fingerprint: str
+    state: Completed | Failed
+    decided_at: int
+    """Milliseconds since the epoch."""
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Verdict)
+
+
+class Verdicts:
+    """Reads and writes verdicts in a store. Thread safe. Errors: those of the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def read(self, identity: Identity, generation: int) -> Verdict | None:
+        data = self._store.get(_key(identity.folder, generation))
+        return None if data is None else _decode(data)
+
+    def settle(self, verdict: Verdict) -> Verdict:
+        """Put it if none stands, and read back the one that stands: this one or an earlier one."""
+        key = _key(Identity(*verdict.identity).folder, verdict.generation)
+        self._store.put(key, _ENCODER.encode(verdict))
+        standing = self._store.get(key)
+        if standing is None:
+            raise StoreRejected(f"{key} vanished right after it was written; is something deleting from the store?")
+        return _decode(standing)
+
+    def latest(self, identity: Identity) -> Verdict | None:
+        """The verdict of the highest generation: the state of the job, for readers. The worker never asks for it."""
+        folder = identity.folder
+        generations = [
+            int(number)
+            for name in self._store.list(f"{folder}/")
+            if (number := name.removeprefix(f"{folder}/verdict-").removesuffix(".json")).isdigit()
+        ]
+        return self.read(identity, max(generations)) if generations else None
+
+
+def _key(folder: str, generation: int) -> str:
+    return f"{folder}/verdict-{generation}.json"
+
+
+def _decode(data: bytes) -> Verdict:
+    try:
+        return _DECODER.decode(data)
+    except msgspec.DecodeError as error:
+        raise StoreRejected(f"unreadable verdict ({error}); it was not written by this version of streamer") from error

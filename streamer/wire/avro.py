@@ -1,0 +1,85 @@
+"""Avro single-object encoding: C3 01, the schema's fingerprint, the record."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any, Generic, TypeVar
+
+import fastavro
+import msgspec
+
+from streamer.errors import RequestFailed
+from streamer.records import FailureCode, SpeechCompleted, SpeechFailed, SpeechRequest
+from streamer.wire import schemas
+
+MARKER = b"\xc3\x01"
+_HEAD = len(MARKER) + 8
+
+R = TypeVar("R", SpeechRequest, SpeechCompleted, SpeechFailed)
+
+
+class AvroCodec(Generic[R]):
+    """Writes the current version of one schema; reads every version that was ever written.
+
+    Errors: `decode` raises RequestFailed("undecodable") and says what the bytes are instead.
+    """
+
+    def __init__(self, name: str, record: type[R]) -> None:
+        self._record: type[R] = record
+        self._current = fastavro.parse_schema(schemas.plain(schemas.current(name)))
+        self._head = MARKER + schemas.fingerprint(schemas.current(name))
+        self._writers = {
+            schemas.fingerprint(schema): fastavro.parse_schema(schemas.plain(schema))
+            for schema in schemas.history(name)
+        }
+
+    def encode(self, record: R) -> bytes:
+        out = BytesIO()
+        out.write(self._head)
+        fastavro.schemaless_writer(out, self._current, msgspec.to_builtins(record, builtin_types=(bytes,)))
+        return out.getvalue()
+
+    def decode(self, data: bytes | None) -> R:
+        if not data:
+            raise RequestFailed(FailureCode.UNDECODABLE, "the record has no value; send an Avro SpeechRequest")
+        if data[:2] != MARKER:
+            raise RequestFailed(FailureCode.UNDECODABLE, _what(data))
+        writer = self._writers.get(data[2:_HEAD])
+        if writer is None:
+            raise RequestFailed(
+                FailureCode.UNDECODABLE,
+                f"unknown schema fingerprint {data[2:_HEAD].hex()}; write one of the versions in schemas/history",
+            )
+        body = BytesIO(data)
+        body.seek(_HEAD)
+        try:
+            fields: Any = fastavro.schemaless_reader(body, writer, None if writer == self._current else self._current)
+            record: R = msgspec.convert(fields, self._record)
+        except Exception as error:  # fastavro raises whatever its parsing met: EOFError, IndexError, …
+            raise RequestFailed(
+                FailureCode.UNDECODABLE, f"not a {self._record.__name__}: {type(error).__name__}: {error}"
+            ) from error
+        if body.tell() != len(data):
+            extra = len(data) - body.tell()
+            raise RequestFailed(FailureCode.UNDECODABLE, f"{extra} bytes follow the {self._record.__name__}")
+        return record
+
+
+def _what(data: bytes) -> str:
+    if data[:1] == b"\x00":
+        return "Confluent wire format, but no schema registry is configured; use Avro single-object encoding (C3 01)"
+    if data[:1] in b"{[":
+        return "looks like JSON; send it to the bridge, or encode it as an Avro single object (C3 01)"
+    return f"not an Avro single object: starts with {data[:4].hex(' ')}, expected c3 01"
+
+
+def requests() -> AvroCodec[SpeechRequest]:
+    return AvroCodec("speech_request", SpeechRequest)
+
+
+def completed() -> AvroCodec[SpeechCompleted]:
+    return AvroCodec("speech_completed", SpeechCompleted)
+
+
+def failed() -> AvroCodec[SpeechFailed]:
+    return AvroCodec("speech_failed", SpeechFailed)
