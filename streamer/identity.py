@@ -24,7 +24,7 @@ class Identity(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """Its folder in the store: a hash, as no sender chooses a path. The length keeps ("a", "bc") from ("ab", "c")."""
+        """Its folder in the store: a hash; no sender chooses a path. The length keeps ("a", "bc") from ("ab", "c")."""
         return hashlib.sha256(f"{len(self.source)}:{self.source}{self.id}".encode()).hexdigest()
 
 
