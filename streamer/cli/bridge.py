@@ -1,0 +1,49 @@
+"""`streamer bridge`: take webhooks and publish requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from streamer.cli.main import configured
+
+if TYPE_CHECKING:
+    from streamer.settings import Settings
+
+
+@click.command()
+@configured
+@click.option("--host", help="Address to listen on; instead of bridge.host.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port; 0 for any free one; instead of bridge.port.")
+def command(settings: Settings, host: str | None, port: int | None) -> int:
+    """Take webhooks (POST /webhook/tts) and publish requests. Prints `ready http://HOST:PORT` once it listens."""
+    import os
+    import uuid
+
+    from prometheus_client import CollectorRegistry
+
+    from streamer.bridge import serving
+    from streamer.clock import SystemClock
+    from streamer.kafka.confluent import ConfluentBroker
+    from streamer.observe.logs import logger
+    from streamer.observe.metrics import Metrics
+    from streamer.store.opening import open_store
+    from streamer.submission import Submissions
+
+    chosen = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    settings = settings.model_copy(update={"bridge": settings.bridge.model_copy(update=chosen)})
+    log, clock = logger(settings.log.level, settings.log.format), SystemClock()
+    bound = serving.listen(settings)
+    broker = ConfluentBroker(settings.kafka, log)
+    parts = serving.Parts(
+        settings,
+        publisher=broker.publisher(),
+        admin=broker.admin(),
+        store=open_store(settings.store.url),
+        submissions=Submissions(settings.kafka.topics.requests, clock, lambda: str(uuid.uuid4()), os.urandom),
+        metrics=Metrics(CollectorRegistry()),
+        clock=clock,
+        log=log,
+    )
+    return serving.serve(parts, bound, lambda: click.echo(f"ready {serving.url(bound)}"))

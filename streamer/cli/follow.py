@@ -1,0 +1,57 @@
+"""`streamer follow`: print results as they are committed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from streamer.cli.main import configured
+
+if TYPE_CHECKING:
+    from streamer.kafka.base import Record
+    from streamer.settings import Settings
+
+_POLL = 0.2
+_BATCH = 500
+
+
+@click.command()
+@configured
+@click.option("--from-beginning", is_flag=True, help="Also what was committed before.")
+@click.option("--count", type=click.IntRange(min=1), help="End after so many results.")
+@click.option("--topic", type=click.Choice(["completed", "failed"]), help="Only these; both by default.")
+def command(settings: Settings, from_beginning: bool, count: int | None, topic: str | None) -> int:
+    """Print committed results, one JSON object a line, with the fields of the schema (bytes as base64)."""
+    import msgspec
+
+    from streamer.cli.signals import Stop
+    from streamer.downstream.follow import Follower
+    from streamer.errors import EXIT_DONE
+    from streamer.kafka.confluent import ConfluentBroker
+    from streamer.observe.logs import logger
+
+    def undecodable(record: Record, reason: str) -> None:
+        click.echo(f"streamer: {record.partition} offset {record.offset}: {reason}", err=True)
+
+    stopped = Stop()
+    names = settings.kafka.topics
+    topics = [
+        name for kind, name in (("completed", names.completed), ("failed", names.failed)) if topic in (None, kind)
+    ]
+    broker = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format))
+    follower = Follower(
+        broker.reader(topics, from_beginning), completed=names.completed, failed=names.failed, undecodable=undecodable
+    )
+    click.echo(f"following {', '.join(topics)}", err=True)
+    left = count
+    try:
+        while not stopped() and left != 0:
+            for result in follower.poll(_POLL, _BATCH if left is None else min(left, _BATCH)):
+                click.echo(msgspec.json.encode(result))
+                left = None if left is None else left - 1
+    finally:
+        follower.close()
+    if follower.undecodable:
+        click.echo(f"streamer: {follower.undecodable} records could not be decoded", err=True)
+    return EXIT_DONE

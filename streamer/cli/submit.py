@@ -1,0 +1,47 @@
+"""`streamer submit`: publish requests from a JSONL file."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from streamer.cli.main import configured
+
+if TYPE_CHECKING:
+    from streamer.settings import Settings
+
+
+@click.command()
+@configured
+@click.argument("file", type=click.File("rb"), metavar="FILE.jsonl|-")
+def command(settings: Settings, file: IO[bytes]) -> int:
+    """Publish one request a line and print its id once Kafka has it, in the order of the lines.
+
+    A wrong line is told on standard error and the others still go. Exit 1 if any line was wrong or not acknowledged.
+    """
+    import os
+    import uuid
+
+    from streamer.cli.signals import Stop
+    from streamer.clock import SystemClock
+    from streamer.errors import EXIT_DONE, EXIT_FAILED
+    from streamer.intake.jsonl import Intake
+    from streamer.kafka.confluent import ConfluentBroker
+    from streamer.observe.logs import logger
+    from streamer.submission import Submissions
+
+    clock = SystemClock()
+    publisher = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format)).publisher()
+    try:
+        report = Intake(
+            publisher,
+            Submissions(settings.kafka.topics.requests, clock, lambda: str(uuid.uuid4()), os.urandom),
+            clock,
+            accepted=click.echo,
+            complain=lambda line: click.echo(f"streamer: {line}", err=True),
+            stopped=Stop(),
+        ).run(file)
+    finally:
+        publisher.close()
+    return EXIT_FAILED if report.failed else EXIT_DONE
