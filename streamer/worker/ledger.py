@@ -16,6 +16,21 @@ from streamer.kafka.base import Commit, Message
 from streamer.worker.metadata import Finished, MetadataCodec
 
 
+class Settled(msgspec.Struct, frozen=True, gc=False):
+    """How one record ended. Its verdict is durable; its transaction is still to come."""
+
+    task_id: str
+    trace_id: str
+    code: str
+    """`ok`, a failure's code, or `duplicate`."""
+    message: Message | None
+    """What is to be emitted: nothing for a duplicate."""
+
+    @property
+    def size(self) -> int:
+        return len(self.message.value or b"") if self.message else 0
+
+
 class Plan(msgspec.Struct, frozen=True):
     """One transaction's share of a partition."""
 
@@ -34,7 +49,7 @@ class Ledger:
         self._top = start.top  # everything finished that is committed lies below
         self._restored = start.top
         self._open: dict[int, None] = {}  # delivered and not committed, ascending
-        self._settled: dict[int, Message | None] = {}
+        self._settled: dict[int, Settled] = {}
         self._committed = committed
         self.position = start.base
         self.settled_bytes = 0
@@ -70,31 +85,42 @@ class Ledger:
             while self._unread and self._unread[0] < position:
                 self._unread.popleft()
 
-    def settle(self, offset: int, result: Message | None) -> None:
-        """The record is finished: `result` is durable, or there is none to be emitted (a duplicate)."""
-        self._settled[offset] = result
-        self.settled_bytes += _size(result)
+    def settle(self, offset: int, settled: Settled) -> None:
+        """The record is finished, and waits for its transaction."""
+        self._settled[offset] = settled
+        self.settled_bytes += settled.size
 
     def plan(self, limit: int) -> Plan | None:
-        """What can be committed now with metadata of at most `limit` characters; None when nothing changed."""
+        """What can be committed now with metadata of at most `limit` characters; None when nothing changed.
+
+        What lies below the lowest unfinished record needs no metadata, and is committed whatever the limit.
+        """
         chosen = sorted(self._settled)
+        below = self._below_unfinished(chosen)
         while True:
             plan = self._plan(chosen)
-            if not chosen or len(plan.commit.metadata) <= limit:
+            if len(plan.commit.metadata) <= limit or len(chosen) <= below:
                 break
-            chosen = chosen[: len(chosen) // 2]
+            chosen = chosen[: max(below, len(chosen) // 2)]
         return None if not chosen and plan.commit == self._committed else plan
 
-    def results(self, plan: Plan) -> Iterator[Message]:
-        """The messages of a plan, in offset order."""
-        return (result for offset in plan.offsets if (result := self._settled[offset]) is not None)
+    def messages(self, plan: Plan) -> Iterator[Message]:
+        """What the plan's transaction emits, in offset order."""
+        return (message for offset in plan.offsets if (message := self._settled[offset].message) is not None)
 
-    def committed(self, plan: Plan) -> None:
-        """The plan's transaction was committed."""
+    def committed(self, plan: Plan) -> list[Settled]:
+        """The plan's transaction was committed; what ended with it."""
+        self._top, self._committed = plan.top, plan.commit
+        ended = []
         for offset in plan.offsets:
             del self._open[offset]
-            self.settled_bytes -= _size(self._settled.pop(offset))
-        self._top, self._committed = plan.top, plan.commit
+            ended.append(self._settled.pop(offset))
+            self.settled_bytes -= ended[-1].size
+        return ended
+
+    def _below_unfinished(self, settled: list[int]) -> int:
+        """How many of the settled records no unfinished one precedes."""
+        return next((number for number, offset in enumerate(self._open) if offset not in self._settled), len(settled))
 
     def _plan(self, chosen: list[int]) -> Plan:
         finished = set(chosen)
@@ -104,7 +130,3 @@ class Ledger:
         top = max(self._top, chosen[-1] + 1 if chosen else base, base)
         commit = self._codec.encode(base, remaining[: bisect_left(remaining, top)], top)
         return Plan(chosen, commit, top)
-
-
-def _size(message: Message | None) -> int:
-    return len(message.value or b"") if message else 0

@@ -53,21 +53,21 @@ class MetadataCodec:
             newer = fields[0].isdigit() and int(fields[0]) > VERSION
             why = f"has version {fields[0]}, newer than {VERSION}: update this worker" if newer else "is not streamer's"
             raise MetadataMismatch(
-                f"the metadata {commit.metadata[:60]!r} of offset {commit.offset} {why}; if somebody reset the offset and "
-                "its results may be repeated, start with --accept-duplicates"
+                f"the metadata {commit.metadata[:60]!r} of offset {commit.offset} {why}; if somebody reset the "
+                "offset and its results may be repeated, start with --accept-duplicates"
             )
         if len(fields) != 5:
             raise MetadataMismatch(f"unreadable metadata {commit.metadata[:60]!r} at offset {commit.offset}")
         _, store_id, topic_id, base, body = fields
         if store_id != self._store_id:
             raise MetadataMismatch(
-                f"offset {commit.offset} was committed by workers on store {store_id}, this one is on {self._store_id}; "
-                "set store.url to theirs"
+                f"offset {commit.offset} was committed by workers on store {store_id}, this one is on "
+                f"{self._store_id}; set store.url to theirs"
             )
         if topic_id != self._topic_id or base != str(commit.offset):
             raise MetadataMismatch(
-                f"offset {commit.offset} was committed for offset {base} of topic {topic_id}, this is {self._topic_id}: "
-                "the topic was deleted and made again, or the offset was changed by hand"
+                f"offset {commit.offset} was committed for offset {base} of topic {topic_id}, this is "
+                f"{self._topic_id}: the topic was deleted and made again, or the offset was changed by hand"
             )
         try:
             return self._finished(commit.offset, body)

@@ -1,0 +1,131 @@
+"""Puts a worker together: the same way for the command line and for the simulation."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from streamer.clock import Clock
+from streamer.errors import NotInitialised
+from streamer.kafka.base import Admin, Broker, Topic
+from streamer.observe.logs import Log
+from streamer.observe.metrics import Metrics
+from streamer.records import SpeechCompleted, SpeechFailed, SpeechRequest
+from streamer.settings import Settings
+from streamer.store.base import Store
+from streamer.store.encoding import encode
+from streamer.store.groups import Groups
+from streamer.voices import Voices
+from streamer.wire.avro import AvroCodec
+from streamer.worker.admission import Admission
+from streamer.worker.dead_letters import DeadLetters
+from streamer.worker.journal import Journal
+from streamer.worker.keeper import Keeper
+from streamer.worker.liveness import Liveness
+from streamer.worker.loop import Limits, Worker
+from streamer.worker.metadata import MetadataCodec
+from streamer.worker.pipeline import Parts, Pipeline
+from streamer.worker.pool import Pool
+from streamer.worker.results import Results
+from streamer.worker.start import Allowed, Starts
+from streamer.worker.synthesis import EngineHost
+from streamer.worker.task import TaskReader
+from streamer.worker.transaction import Transactor
+
+_CALL = 10.0
+"""Seconds that the cluster has to answer at start."""
+
+_AHEAD = 2
+"""Engine capacities held at once: one in the engine, one being looked up or stored."""
+
+
+class Codecs(NamedTuple):
+    requests: AvroCodec[SpeechRequest]
+    completed: AvroCodec[SpeechCompleted]
+    failed: AvroCodec[SpeechFailed]
+
+
+class Surroundings(NamedTuple):
+    """What a worker is put into."""
+
+    broker: Broker
+    store: Store
+    engine: EngineHost
+    pool: Pool
+    codecs: Codecs
+    voices: Voices
+    clock: Clock
+    log: Log
+    metrics: Metrics
+    liveness: Liveness
+
+
+def assemble(around: Surroundings, settings: Settings, instance: str, allowed: Allowed) -> Worker:
+    """A worker that has not begun. Errors: NotInitialised, StoreMismatch, BrokerUnreachable, those of the store."""
+    admin = around.broker.admin()
+    topic = request_topic(admin, settings)
+    clock, engine, group = around.clock, around.engine, settings.kafka.group
+    journal = Journal(around.log, around.metrics, audible=settings.log.level in ("debug", "info"))
+    groups = Groups(around.store)
+    parts = Parts(
+        reader=TaskReader(around.codecs.requests, admin.cluster_id(_CALL), topic.id),
+        pool=around.pool,
+        keeper=Keeper(
+            around.store,
+            encode,
+            engine.profile,
+            clock,
+            format=settings.audio.format,
+            sample_rate=settings.audio.sample_rate,
+        ),
+        engine=engine,
+        admission=Admission(engine.profile.capacity, settings.engine.attempts),
+        results=Results(
+            around.codecs.completed.encode,
+            around.codecs.failed.encode,
+            completed_topic=settings.kafka.topics.completed,
+            failed_topic=settings.kafka.topics.failed,
+            max_failed_bytes=settings.kafka.max_failed_bytes,
+        ),
+        voices=around.voices,
+        dead_letters=DeadLetters(settings.worker.dead_letter_window, settings.worker.dead_letter_share),
+        journal=journal,
+        clock=clock,
+        max_text=settings.engine.max_text,
+    )
+    consumer = around.broker.consumer(group, instance)
+    return Worker(
+        consumer,
+        Transactor(around.broker, f"{group}-{instance}", consumer, clock),
+        Pipeline(parts),
+        Starts(MetadataCodec(groups.store_id(), topic.id), groups, topic.id, group, allowed),
+        limits(settings, engine.profile.capacity),
+        clock,
+        journal,
+        around.liveness,
+    )
+
+
+def request_topic(admin: Admin, settings: Settings) -> Topic:
+    """Errors: NotInitialised where there is no such topic."""
+    name = settings.kafka.topics.requests
+    topic = admin.topics([name], _CALL)[name]
+    if topic is None:
+        raise NotInitialised(
+            f"topic {name} does not exist at {settings.kafka.bootstrap_servers}; run `streamer topics`"
+        )
+    return topic
+
+
+def limits(settings: Settings, capacity: int) -> Limits:
+    worker = settings.worker
+    return Limits(
+        capacity=_AHEAD * capacity,
+        resume_share=worker.resume_share,
+        window=worker.window,
+        poll_records=worker.poll_records,
+        commit_interval=worker.commit_interval,
+        commit_results=worker.commit_results,
+        commit_bytes=worker.commit_bytes,
+        revoke_timeout=worker.revoke_timeout,
+        call_limit=worker.call_limit,
+    )

@@ -1,0 +1,44 @@
+"""What `streamer topics` does for a group, once: the store's id, and a start in every partition."""
+
+from __future__ import annotations
+
+import uuid
+
+from streamer.kafka.base import Admin, Partition
+from streamer.settings import Settings
+from streamer.store.base import Store
+from streamer.store.groups import Groups
+from streamer.worker.assembly import request_topic
+from streamer.worker.metadata import MetadataCodec
+
+_CALL = 10.0
+
+
+def initialise(admin: Admin, store: Store, settings: Settings, proposal: uuid.UUID) -> list[str]:
+    """Give the store its id and the group its start, once, where it has neither; what was done, a line each.
+
+    A partition is begun at the log's start, and only where the group has neither a commit nor a noted start: a commit
+    that was lost must stop a worker, not be made again here. The commit comes first: between the two a crash leaves a
+    commit without its note, which the next run completes.
+    """
+    groups = Groups(store)
+    store_id = groups.make_store_id(proposal.hex[:16])
+    topic = request_topic(admin, settings)
+    codec = MetadataCodec(store_id, topic.id)
+    partitions = [Partition(topic.name, number) for number in range(topic.partitions)]
+    commits = admin.commits(settings.kafka.group, partitions, _CALL)
+    done = []
+    for partition in partitions:
+        commit = commits[partition]
+        noted = groups.start(topic.id, settings.kafka.group, partition.number)
+        if commit is None and noted is not None:
+            done.append(f"{partition}: begun before, and its commit is lost; see `streamer worker --accept-duplicates`")
+        elif commit is None:
+            low = admin.low_watermarks([partition], _CALL)[partition]
+            admin.set_commits(settings.kafka.group, {partition: codec.encode(low, (), low)}, _CALL)
+            groups.note_start(topic.id, settings.kafka.group, partition.number, low)
+            done.append(f"{partition}: group {settings.kafka.group} starts at offset {low}")
+        elif noted is None:
+            groups.note_start(topic.id, settings.kafka.group, partition.number, commit.offset)
+            done.append(f"{partition}: noted that group {settings.kafka.group} has begun")
+    return done

@@ -1,0 +1,109 @@
+"""What a task asks of the store, run in the pool: look-ups, and audio with its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from streamer.clock import Clock
+from streamer.engines.base import Profile, Samples
+from streamer.records import Audio, Timings
+from streamer.store.base import Store
+from streamer.store.verdicts import Completed, Failed, Recipe, Verdict, Verdicts
+from streamer.worker.pool import Outcome, Standing
+from streamer.worker.task import Task
+
+
+class Encoded(Protocol):
+    """One audio file, as streamer.store.encoding makes it."""
+
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def extension(self) -> str: ...
+    @property
+    def sample_rate(self) -> int: ...
+    @property
+    def frames(self) -> int: ...
+    @property
+    def duration(self) -> float: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def pcm_sha256(self) -> str: ...
+
+
+Encode = Callable[[Samples, int, str, int], Encoded]
+"""(samples, their rate, format, rate wanted)"""
+
+
+class Keeper:
+    """Thread safe. Errors: those of the store."""
+
+    def __init__(
+        self, store: Store, encode: Encode, profile: Profile, clock: Clock, *, format: str, sample_rate: int
+    ) -> None:
+        self._store, self._verdicts = store, Verdicts(store)
+        self._encode, self._profile, self._clock = encode, profile, clock
+        self._format, self._sample_rate = format, sample_rate
+
+    def look_up(self, task: Task) -> Outcome:
+        claim = task.claim
+        previous = self._verdicts.read(claim.identity, claim.generation - 1) if claim.generation > 1 else None
+        return Standing(self._verdicts.read(claim.identity, claim.generation), previous)
+
+    def keep_speech(self, task: Task, samples: Samples) -> Verdict:
+        """Audio first, then its verdict; the verdict that stands."""
+        request, utterance = task.request, task.utterance
+        if request is None or utterance is None:
+            raise ValueError("a task without an utterance was spoken")
+        began = self._clock.monotonic()
+        encoded = self._encode(
+            samples,
+            self._profile.sample_rate,
+            request.format or self._format,
+            request.sample_rate or self._sample_rate,
+        )
+        key = f"{task.claim.identity.folder}/{encoded.sha256}.{encoded.extension}"
+        self._store.put(key, encoded.data)
+        audio = Audio(
+            uri=self._store.uri(key),
+            format=encoded.format,
+            sample_rate=encoded.sample_rate,
+            frames=encoded.frames,
+            duration=encoded.duration,
+            bytes=len(encoded.data),
+            sha256=encoded.sha256,
+            pcm_sha256=encoded.pcm_sha256,
+        )
+        recipe = Recipe(
+            text=utterance.text,
+            voice=utterance.voice.name,
+            voice_hash=utterance.voice.hash,
+            engine=self._profile.name,
+            revision=self._profile.revision,
+            seed=utterance.seed,
+        )
+        timings = Timings(
+            queued=max(0.0, task.started_at - task.record.timestamp / 1000),
+            synthesis=max(0.0, task.spoken_at - task.started_at),
+            durable=self._clock.monotonic() - began,
+        )
+        return self._settle(task, Completed(audio=audio, recipe=recipe, timings=timings))
+
+    def keep_failure(self, task: Task, code: str, message: str) -> Verdict:
+        return self._settle(task, Failed(code=code, message=message, attempts=task.attempts))
+
+    def _settle(self, task: Task, state: Completed | Failed) -> Verdict:
+        claim = task.claim
+        verdict = Verdict(
+            identity=(claim.identity.source, claim.identity.id),
+            generation=claim.generation,
+            owner=claim.owner,
+            fingerprint=claim.fingerprint,
+            state=state,
+            decided_at=int(self._clock.now() * 1000),
+        )
+        return self._verdicts.settle(verdict)

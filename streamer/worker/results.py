@@ -1,0 +1,138 @@
+"""Results: what a task emits, as messages for tts.completed and tts.failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streamer.kafka.base import Headers, Message
+from streamer.records import (
+    TASK_ID,
+    TRACEPARENT,
+    Engine,
+    FailureCode,
+    Header,
+    Original,
+    Position,
+    SpeechCompleted,
+    SpeechFailed,
+)
+from streamer.store.verdicts import Completed, Failed, Verdict
+from streamer.worker.ledger import Settled
+from streamer.worker.task import Task
+
+_ENVELOPE = 64 * 1024
+"""Room that a failure leaves for everything but its original's value, headers and key."""
+
+
+class Results:
+    def __init__(
+        self,
+        encode_completed: Callable[[SpeechCompleted], bytes],
+        encode_failed: Callable[[SpeechFailed], bytes],
+        *,
+        completed_topic: str,
+        failed_topic: str,
+        max_failed_bytes: int,
+    ) -> None:
+        self._encode_completed, self._encode_failed = encode_completed, encode_failed
+        self._completed_topic, self._failed_topic = completed_topic, failed_topic
+        self._max_original = max_failed_bytes - _ENVELOPE
+
+    def of(self, task: Task, verdict: Verdict) -> Settled:
+        """What stands in the task's own verdict."""
+        state = verdict.state
+        if isinstance(state, Completed):
+            value = self._encode_completed(self._completed(task, verdict.decided_at, state))
+            return self._settled(task, "ok", self._completed_topic, value)
+        return self._failure(task, state, verdict.decided_at)
+
+    def conflict(self, task: Task, message: str, now: int) -> Settled:
+        """A result of this record, not of its id: it has no verdict and is never redriven."""
+        return self._failure(task, Failed(code=FailureCode.ID_CONFLICT, message=message), now)
+
+    def duplicate(self, task: Task) -> Settled:
+        return Settled(task.claim.identity.id, task.trace_id, "duplicate", None)
+
+    def _settled(self, task: Task, code: str, topic: str, value: bytes) -> Settled:
+        headers: Headers = ((TASK_ID, task.claim.identity.id.encode()),)
+        if task.traceparent is not None:
+            headers += ((TRACEPARENT, task.traceparent),)
+        identity = task.claim.identity
+        key = identity.key if task.request is not None else task.record.key
+        return Settled(identity.id, task.trace_id, code, Message(topic=topic, key=key, value=value, headers=headers))
+
+    def _completed(self, task: Task, completed_at: int, state: Completed) -> SpeechCompleted:
+        request, claim, recipe = task.request, task.claim, state.recipe
+        return SpeechCompleted(
+            source=claim.identity.source,
+            id=claim.identity.id,
+            generation=claim.generation,
+            metadata=request.metadata if request else {},
+            callback=request.callback if request else None,
+            output_name=request.output_name if request else None,
+            requested_at=request.requested_at if request else 0,
+            position=_position(task),
+            audio=state.audio,
+            text=recipe.text,
+            voice=recipe.voice,
+            engine=Engine(name=recipe.engine, revision=recipe.revision, seed=recipe.seed),
+            timings=state.timings,
+            completed_at=completed_at,
+        )
+
+    def _failure(self, task: Task, state: Failed, failed_at: int) -> Settled:
+        request, claim = task.request, task.claim
+        failed = SpeechFailed(
+            source=claim.identity.source,
+            id=claim.identity.id,
+            generation=claim.generation,
+            metadata=request.metadata if request else {},
+            callback=request.callback if request else None,
+            output_name=request.output_name if request else None,
+            requested_at=request.requested_at if request else 0,
+            position=_position(task),
+            code=state.code,
+            message=state.message[:2000],
+            retryable=FailureCode(state.code).retryable,
+            attempts=state.attempts,
+            original=self._original(task),
+            failed_at=failed_at,
+        )
+        value = self._encode_failed(failed)
+        if len(value) > self._max_original:  # the request's own fields are echoed too; an id may be enormous
+            failed = SpeechFailed(
+                source=failed.source[:200],
+                id=failed.id[:200],
+                generation=failed.generation,
+                position=failed.position,
+                code=failed.code,
+                message=failed.message,
+                retryable=failed.retryable,
+                attempts=failed.attempts,
+                original=failed.original,
+                failed_at=failed_at,
+            )
+            value = self._encode_failed(failed)
+        return self._settled(task, state.code, self._failed_topic, value)
+
+    def _original(self, task: Task) -> Original:
+        """The record as it was read, cut where it would not fit: key and headers only while they leave room."""
+        record = task.record
+        value = record.value or b""
+        room = self._max_original // 2
+        headers = [Header(name=name, value=content) for name, content in record.headers]
+        around = len(record.key or b"") + sum(len(h.name) + len(h.value or b"") for h in headers)
+        fits = around <= _ENVELOPE
+        truncated = not fits or len(value) > room
+        return Original(
+            key=record.key if fits else (record.key or b"")[:1000],
+            value=None if record.value is None else value[:room],
+            headers=headers if fits else [],
+            truncated=truncated,
+            size=len(value),
+        )
+
+
+def _position(task: Task) -> Position:
+    partition, offset = task.record.partition, task.record.offset
+    return Position(topic=partition.topic, partition=partition.number, offset=offset)

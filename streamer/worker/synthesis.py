@@ -1,0 +1,146 @@
+"""The engine on a thread of its own: it steps while it has something to say, and is spoken to in batches."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from streamer.clock import Clock
+from streamer.engines.base import Failure, Profile, Speech, Synthesizer, Ticket
+from streamer.errors import EngineError
+from streamer.worker.task import Task
+
+_IDLE = 0.5
+"""Seconds after which an idle engine thread looks up, should a wake-up have crossed its falling asleep."""
+
+
+class Broken(NamedTuple):
+    """A step raised: all that was in the engine is lost, and nobody knows whose fault it was."""
+
+    tasks: list[Task]
+    message: str
+
+
+class Spoken(NamedTuple):
+    task: Task
+    speech: Speech
+    at: float
+    """Epoch seconds."""
+
+
+class NotSpoken(NamedTuple):
+    task: Task
+    failure: Failure
+
+
+Heard = Spoken | NotSpoken | Broken
+
+
+class EngineHost:
+    """`submit`, `cancel` and `collect` are the loop's; `turn` is the engine's, on its thread."""
+
+    def __init__(self, engine: Synthesizer, clock: Clock) -> None:
+        self.profile: Profile = engine.profile
+        self.step_seconds = 0.0
+        """Spent in steps so far."""
+        self.step_began: float | None = None
+        """Monotonic seconds, while a step is under way: for the watchdog."""
+        self._engine = engine
+        self._clock = clock
+        self._inbox: deque[tuple[Task, bool]] = deque()  # True: speak it, False: cancel it
+        self._outbox: deque[Heard] = deque()
+        self._tasks: dict[Ticket, Task] = {}
+        self.work = threading.Event()
+        """Set when there is something new to take."""
+        self.error: Exception | None = None
+        """What ended the engine's thread, if anything did."""
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        self._inbox.extend((task, True) for task in tasks)
+        self.work.set()
+
+    def cancel(self, tasks: Sequence[Task]) -> None:
+        """Nothing is heard of them after this, or else it belongs to a dead tenure."""
+        self._inbox.extend((task, False) for task in tasks)
+
+    def collect(self) -> list[Heard]:
+        """What was heard since the last call; never waits. Errors: EngineError when the engine's thread is gone."""
+        if self.error is not None:
+            raise EngineError(f"the engine's thread ended: {self.error!r}") from self.error
+        heard: list[Heard] = []
+        while self._outbox:
+            heard.append(self._outbox.popleft())
+        return heard
+
+    def turn(self) -> bool:
+        """Take what was submitted and advance once. False when there is nothing to do."""
+        try:
+            self._take()
+            if not self._tasks:
+                return False
+            began = self.step_began = self._clock.monotonic()
+            outcomes = self._engine.step()
+            self.step_began = None
+            self.step_seconds += self._clock.monotonic() - began
+        except Exception as error:  # noqa: BLE001 - whatever an engine raises is its records' failure, not the worker's
+            self.step_began = None
+            self._break(error)
+            return True
+        for outcome in outcomes:
+            task = self._tasks.pop(outcome.ticket)
+            if isinstance(outcome, Speech):
+                self._outbox.append(Spoken(task, outcome, self._clock.now()))
+            else:
+                self._outbox.append(NotSpoken(task, outcome))
+        return True
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def _take(self) -> None:
+        while self._inbox:
+            task, speak = self._inbox.popleft()
+            if not speak:
+                for ticket in [ticket for ticket, other in self._tasks.items() if other is task]:
+                    del self._tasks[ticket]
+                    self._engine.cancel(ticket)
+            elif task.tenure.alive and task.utterance is not None:
+                try:
+                    self._tasks[self._engine.submit(task.utterance)] = task
+                except Exception as error:  # noqa: BLE001 - see `turn`
+                    self._outbox.append(Broken([task], f"{type(error).__name__}: {error}"))
+
+    def _break(self, error: Exception) -> None:
+        lost, self._tasks = self._tasks, {}
+        for ticket in lost:
+            self._engine.cancel(ticket)
+        self._outbox.append(Broken(list(lost.values()), f"{type(error).__name__}: {error}"))
+
+
+class EngineThread:
+    """Turns a host until it is told to stop."""
+
+    def __init__(self, host: EngineHost) -> None:
+        self._host = host
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def close(self, timeout: float) -> None:
+        """Stop after the step that is under way, and close the engine; give up after `timeout`."""
+        self._stop.set()
+        self._host.work.set()
+        self._thread.join(timeout)
+        if not self._thread.is_alive():
+            self._host.close()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                if not self._host.turn():
+                    self._host.work.wait(_IDLE)
+                    self._host.work.clear()
+        except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to; the loop asks with `collect`
+            self._host.error = error

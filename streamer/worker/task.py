@@ -1,0 +1,124 @@
+"""A task: one record on its way through the worker, and how a record becomes one."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Protocol
+
+from streamer.engines.base import Utterance, estimated_tokens
+from streamer.errors import RequestFailed
+from streamer.identity import Identity, Owner, derived_id, fingerprint, raw_fingerprint
+from streamer.kafka.base import Record, headers_of
+from streamer.observe.logs import trace_id
+from streamer.records import FOLLOWS, ORIGIN, TRACEPARENT, FailureCode, SpeechRequest
+from streamer.validation import checked
+from streamer.worker.judge import Claim
+from streamer.worker.tenure import Tenure
+
+
+class Task:
+    """Belongs to a tenure; what it waits for is known to whoever holds it (pool, admission, engine)."""
+
+    __slots__ = (
+        "attempts",
+        "claim",
+        "cost",
+        "failure",
+        "generation_problem",
+        "record",
+        "rejected",
+        "request",
+        "spoken_at",
+        "started_at",
+        "tenure",
+        "traceparent",
+        "utterance",
+    )
+
+    def __init__(self, tenure: Tenure, record: Record, claim: Claim, request: SpeechRequest | None) -> None:
+        self.tenure = tenure
+        self.record = record
+        self.claim = claim
+        self.request = request  # None: it could not be decoded
+        self.failure: RequestFailed | None = None  # known before any work
+        self.generation_problem = ""
+        self.cost = 1
+        self.attempts = 0
+        self.utterance: Utterance | None = None
+        self.started_at = 0.0  # epoch seconds: given to the engine
+        self.spoken_at = 0.0
+        self.rejected = False  # the store refused its audio
+        self.traceparent: bytes | None = None
+
+    @property
+    def trace_id(self) -> str:
+        return trace_id(self.traceparent)
+
+
+class RequestCodec(Protocol):
+    def decode(self, data: bytes | None) -> SpeechRequest: ...
+
+
+class TaskReader:
+    """Makes tasks of records; what is wrong with a record becomes its failure, never an exception."""
+
+    def __init__(self, codec: RequestCodec, cluster_id: str, topic_id: uuid.UUID) -> None:
+        self._codec = codec
+        self._cluster_id = cluster_id
+        self._topic_id = topic_id
+        self._topic = str(topic_id)
+
+    def read(self, tenure: Tenure, record: Record) -> Task:
+        headers = headers_of(record) if record.headers else {}
+        request, failure = None, None
+        try:
+            request = self._codec.decode(record.value)
+            checked(request)
+        except RequestFailed as error:
+            failure = error
+        generation, generation_problem = _generation(headers.get(FOLLOWS))
+        partition, offset, origin_problem = _origin(headers.get(ORIGIN), record)
+        claim = Claim(
+            identity=Identity(
+                request.source if request else "",
+                (request.id if request else "") or derived_id(self._topic_id, partition, offset),
+            ),
+            generation=generation,
+            owner=Owner(
+                cluster=self._cluster_id, topic=self._topic, partition=record.partition.number, offset=record.offset
+            ),
+            fingerprint=fingerprint(request) if request else raw_fingerprint(record.value),
+            expires_at=request.expires_at if request else None,
+        )
+        task = Task(tenure, record, claim, request)
+        task.failure = failure
+        task.generation_problem = generation_problem or origin_problem
+        task.traceparent = headers.get(TRACEPARENT)
+        if request is not None and failure is None:
+            task.cost = estimated_tokens(request.text or (request.event.data if request.event else ""))
+        return task
+
+
+def _generation(header: bytes | None) -> tuple[int, str]:
+    """The generation a record asks for: 1, or one above the failure that it follows."""
+    if header is None:
+        return 1, ""
+    if header.isdigit() and 0 < int(header) < 1_000_000:
+        return int(header) + 1, ""
+    return 1, f"header {FOLLOWS}: {header[:40]!r} is no generation; it is written by a redrive"
+
+
+def _origin(header: bytes | None, record: Record) -> tuple[int, int, str]:
+    """Where a request stood first: its own position, unless a redrive says otherwise."""
+    here = record.partition.number, record.offset
+    if header is None:
+        return *here, ""
+    partition, _, offset = header.partition(b"/")
+    if partition.isdigit() and offset.isdigit():
+        return int(partition), int(offset), ""
+    return *here, f"header {ORIGIN}: {header[:40]!r} is no <partition>/<offset>; it is written by a redrive"
+
+
+TEMPLATES_COME_LATER = RequestFailed(
+    FailureCode.TEMPLATE_ERROR, "event: this version renders no events yet; send text, or redrive after an update"
+)
