@@ -1,0 +1,1 @@
+"""Apache Kafka on this machine, for demo and tests: no container engine, no installed Java."""

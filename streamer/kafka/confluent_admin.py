@@ -1,0 +1,146 @@
+"""Administration on confluent-kafka: topics, watermarks, and the commits of a group without members."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # some are exported without saying so
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    TopicDescription,
+)
+
+from streamer.errors import ConfigurationError
+from streamer.kafka.base import Commit, Partition, Topic
+from streamer.kafka.confluent_errors import administered, answered
+
+_LATE = 2.0
+"""Seconds that a future may outlast the request's own timeout."""
+
+_MEMBERS = frozenset({KafkaError.UNKNOWN_MEMBER_ID, KafkaError.NON_EMPTY_GROUP, KafkaError.STALE_MEMBER_EPOCH})
+
+
+class ConfluentAdmin:
+    """See kafka.base.Admin."""
+
+    def __init__(self, client: AdminClient) -> None:
+        self._client = client
+
+    def cluster_id(self, timeout: float) -> str:
+        with answered("the cluster"):
+            return str(self._client.list_topics(timeout=timeout).cluster_id)
+
+    def topics(self, names: Sequence[str], timeout: float) -> dict[str, Topic | None]:
+        if not names:
+            return {}
+        found: dict[str, Topic | None] = dict.fromkeys(names)
+        descriptions = []
+        for name, future in self._client.describe_topics(TopicCollection(list(names)), request_timeout=timeout).items():
+            with answered(f"topic {name}"):
+                try:
+                    descriptions.append(future.result(timeout + _LATE))
+                except KafkaException as error:
+                    if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                        raise
+        configs = self._configs([description.name for description in descriptions], timeout)
+        found |= {d.name: _topic(d, configs[d.name]) for d in descriptions}
+        return found
+
+    def _configs(self, names: Sequence[str], timeout: float) -> dict[str, dict[str, str]]:
+        if not names:
+            return {}
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+        configs = {}
+        for resource, future in self._client.describe_configs(resources, request_timeout=timeout).items():
+            with answered(f"configuration of topic {resource.name}"):
+                entries = future.result(timeout + _LATE)
+            configs[resource.name] = {e.name: e.value for e in entries.values() if e.value is not None}
+        return configs
+
+    def create_topic(
+        self, name: str, partitions: int, replication: int, config: Mapping[str, str], timeout: float
+    ) -> bool:
+        topic = NewTopic(name, partitions, replication, config=dict(config))
+        future = self._client.create_topics([topic], request_timeout=timeout, operation_timeout=timeout)[name]
+        with answered(f"creating topic {name}"):
+            try:
+                future.result(timeout + _LATE)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
+                return False
+        return True
+
+    def low_watermarks(self, partitions: Sequence[Partition], timeout: float) -> dict[Partition, int]:
+        earliest = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+        asked = {TopicPartition(p.topic, p.number): earliest for p in partitions}
+        if not asked:
+            return {}
+        lows = {}
+        for partition, future in self._client.list_offsets(asked, request_timeout=timeout).items():
+            with answered(f"first offset of {partition.topic}[{partition.partition}]"):
+                lows[Partition(partition.topic, partition.partition)] = future.result(timeout + _LATE).offset
+        return lows
+
+    def commits(self, group: str, partitions: Sequence[Partition], timeout: float) -> dict[Partition, Commit | None]:
+        """Errors: BrokerUnreachable also while an open transaction is about to commit for the group."""
+        if not partitions:
+            return {}
+        request = ConsumerGroupTopicPartitions(group, [TopicPartition(p.topic, p.number) for p in partitions])
+        future = self._client.list_consumer_group_offsets([request], require_stable=True, request_timeout=timeout)[
+            group
+        ]
+        with answered(f"commits of group {group}"):
+            answer = future.result(timeout + _LATE)
+        found: dict[Partition, Commit | None] = dict.fromkeys(partitions)
+        for offset in answer.topic_partitions:
+            if offset.error is not None:
+                raise administered(offset.error, f"commits of group {group}")
+            if offset.offset >= 0:
+                found[Partition(offset.topic, offset.partition)] = Commit(offset.offset, offset.metadata or "")
+        return found
+
+    def set_commits(self, group: str, commits: Mapping[Partition, Commit], timeout: float) -> None:
+        if not commits:
+            return
+        offsets = [TopicPartition(p.topic, p.number, c.offset, c.metadata) for p, c in commits.items()]
+        request = ConsumerGroupTopicPartitions(group, offsets)
+        future = self._client.alter_consumer_group_offsets([request], request_timeout=timeout)[group]
+        with answered(f"commits of group {group}"):
+            try:
+                answer = future.result(timeout + _LATE)
+            except KafkaException as error:
+                raise _refusal(group, error.args[0]) from error
+        for offset in answer.topic_partitions:
+            if offset.error is not None:
+                raise _refusal(group, offset.error)
+
+
+def reach(bootstrap_servers: str, timeout: float) -> None:
+    """Errors: BrokerUnreachable where no broker answers within `timeout` seconds."""
+    client = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
+    with answered(bootstrap_servers):
+        client.list_topics(timeout=timeout)
+
+
+def _refusal(group: str, error: KafkaError) -> Exception:
+    if error.code() in _MEMBERS:
+        return ConfigurationError([f"group {group} has members; stop its workers first"])
+    return administered(error, f"commits of group {group}")
+
+
+def _topic(description: TopicDescription, config: dict[str, str]) -> Topic:
+    identity: Any = description.topic_id  # the stub does not know the getters
+    high, low = identity.get_most_significant_bits(), identity.get_least_significant_bits()
+    return Topic(
+        name=description.name,
+        id=uuid.UUID(int=(high % 2**64 << 64) | low % 2**64),  # Java's longs are signed
+        partitions=len(description.partitions),
+        replication=min(len(partition.replicas) for partition in description.partitions),
+        config=config,
+    )
