@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+
+from streamer.bridge.publishing import Publishing
+from streamer.errors import FatalClient
+from streamer.kafka.base import Delivered, Message
+
+MESSAGE = Message(topic="t", key=b"k", value=b"v")
+
+
+class Scripted:
+    """Serves all acks that wait in one poll, when there are `batch` of them."""
+
+    def __init__(self, batch: int = 1) -> None:
+        self._batch = batch
+        self._waiting: list[Delivered] = []
+        self.threads: set[str] = set()
+        self.polls_with_acks = 0
+        self.broken = threading.Event()
+        self.closed = False
+
+    def publish(self, message: Message, delivered: Delivered) -> None:
+        self._waiting.append(delivered)
+
+    def poll(self, timeout: float) -> int:
+        if self.broken.wait(0.01):
+            raise FatalClient("gone")
+        if len(self._waiting) < self._batch:
+            return 0
+        return self.flush(0)
+
+    def flush(self, timeout: float) -> int:
+        self.threads.add(threading.current_thread().name)
+        self.polls_with_acks += 1
+        waiting, self._waiting = self._waiting, []
+        for delivered in waiting:
+            delivered(None)
+        return 0
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_the_loop_is_woken_once_a_poll() -> None:
+    publisher = Scripted(batch=100)
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        publishing = Publishing(publisher)
+        wakings = 0
+        wake = loop.call_soon_threadsafe
+
+        def counted(*arguments: object, **keywords: object) -> object:
+            nonlocal wakings
+            wakings += 1
+            return wake(*arguments, **keywords)  # type: ignore[arg-type]
+
+        loop.call_soon_threadsafe = counted  # type: ignore[assignment, method-assign]
+        told: list[str] = []
+        done = loop.create_future()
+
+        def published(error: Exception | None) -> None:
+            told.append(threading.current_thread().name)
+            if len(told) == 100:
+                done.set_result(error)
+
+        for _ in range(100):
+            publishing.publish(MESSAGE, published)
+        async with asyncio.timeout(20):
+            assert await done is None
+        assert wakings == publisher.polls_with_acks == 1
+        assert set(told) == {threading.current_thread().name}
+        assert publisher.threads == {"publisher"}
+        assert await publishing.close(1.0) == 0
+        assert publisher.closed
+
+    asyncio.run(scenario())
+
+
+def test_close_waits_for_what_is_pending() -> None:
+    publisher = Scripted(batch=1_000)
+
+    async def scenario() -> None:
+        publishing = Publishing(publisher)
+        told: list[Exception | None] = []
+        publishing.publish(MESSAGE, told.append)
+        assert await publishing.close(5.0) == 0
+        await asyncio.sleep(0)
+        assert told == [None]
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_hangs_does_not_hold_the_end() -> None:
+    class Hanging(Scripted):
+        def flush(self, timeout: float) -> int:
+            back.wait()
+            return 0
+
+    back = threading.Event()
+
+    async def scenario() -> None:
+        assert await Publishing(Hanging()).close(0.05) == -1
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+    back.set()
+
+
+def test_a_client_that_broke_is_told() -> None:
+    publisher = Scripted()
+
+    async def scenario() -> None:
+        publishing = Publishing(publisher)
+        publisher.broken.set()
+        async with asyncio.timeout(20):
+            assert str(await publishing.broken) == "gone"
+        await publishing.close(1.0)
+
+    asyncio.run(scenario())
