@@ -1,0 +1,253 @@
+"""The store on a local disk: a file appears under its name whole and durable, or not at all.
+
+An object is written to a file without a name (O_TMPFILE), flushed, and only then linked, which fails where the name
+exists. A crash leaves nothing behind: what has no name is gone. Then the folder is flushed, for the name is the
+folder's data; so is the parent of a new folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from streamer.errors import ConfigurationError, StoreError, StoreRejected, StoreUnavailable
+from streamer.store.keys import check, check_prefix
+
+_REJECTED = {
+    errno.E2BIG,
+    errno.EFBIG,
+    errno.EILSEQ,
+    errno.EINVAL,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+}
+_NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class DiskStore:
+    """Objects as files below `root`, which is made if need be. Thread safe; holds one file descriptor.
+
+    Everything is reached from the root as it was opened: should its file system be unmounted later, nothing is
+    written to the empty folder left in its place. What `get` returns is durable, whoever wrote it: its writer may
+    have died between giving it its name and flushing the folder.
+
+    Errors of opening: ConfigurationError for a file system without O_TMPFILE, StoreUnavailable where `root` cannot be
+    made, written or read.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+        self._durable = _Durable()
+        self._descriptor = -1
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            for folder in self._root.parents:
+                _flush(folder)
+            self._descriptor = os.open(self._root, _FOLDER)
+            _require_nameless_files(self._root)
+            self._probe()
+        except OSError as error:
+            self.close()
+            raise StoreUnavailable(f"cannot open the store in {self._root}: {error.strerror}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def put(self, key: str, data: bytes) -> bool:
+        folder, _, name = check(key).rpartition("/")
+        try:
+            with self._opened(folder, create=True) as descriptor:
+                written = not _exists(name, descriptor) and _write(name, descriptor, data)
+                # Also where it existed: its writer may not have come to this flush yet, and may never.
+                os.fsync(descriptor)
+        except OSError as error:
+            raise self._converted(key, error) from error
+        self._durable.add(key)
+        return written
+
+    def get(self, key: str) -> bytes | None:
+        folder, _, name = check(key).rpartition("/")
+        try:
+            with self._opened(folder, create=False) as descriptor:
+                data = _read(name, descriptor)
+                if key not in self._durable:
+                    os.fsync(descriptor)
+        except _NOT_THERE:
+            return None
+        except OSError as error:
+            raise self._converted(key, error) from error
+        self._durable.add(key)
+        return data
+
+    def list(self, prefix: str) -> Iterator[str]:
+        try:
+            with self._opened(check_prefix(prefix).removesuffix("/"), create=False) as descriptor:
+                return iter(_keys(prefix, descriptor))
+        except _NOT_THERE:
+            return iter(())
+        except OSError as error:
+            raise self._converted(prefix, error) from error
+
+    def uri(self, key: str) -> str:
+        return f"{self._root.as_uri().removesuffix('/')}/{quote(check(key))}"
+
+    def close(self) -> None:
+        """Give the descriptor back; later calls raise StoreUnavailable."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    @contextmanager
+    def _opened(self, folder: str, *, create: bool) -> Iterator[int]:
+        """A descriptor of a folder below the root. A folder that is made is durable before anything is put in it."""
+        root = self._descriptor
+        if root < 0:
+            raise OSError(errno.EBADF, "the store is closed")
+        descriptor = os.open(".", _FOLDER, dir_fd=root)
+        path = ""
+        try:
+            for name in folder.split("/") if folder else ():
+                path += f"{name}/"
+                if create and (_make(name, descriptor) or path not in self._durable):
+                    os.fsync(descriptor)
+                    self._durable.add(path)
+                inner = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = inner
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _probe(self) -> None:
+        """Write, read and remove an object, so that a store that cannot be used is found out at the start."""
+        key = f".probe-{secrets.token_hex(8)}"
+        try:
+            self.put(key, key.encode())
+            if self.get(key) != key.encode():
+                raise StoreUnavailable(f"the store in {self._root} does not return what was written to it")
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(key, dir_fd=self._descriptor)
+
+    def _converted(self, what: str, error: OSError) -> StoreError:
+        message = f"{what} in {self._root}: {error.strerror}"
+        own = error.errno in _REJECTED
+        if error.errno in (errno.EACCES, errno.EPERM):
+            # One folder that is closed to us is its own trouble; a root that is closed is everyone's.
+            own = os.access(self._root, os.W_OK | os.X_OK)
+        return StoreRejected(message) if own else StoreUnavailable(message)
+
+
+class _Durable:
+    """The last paths that this process saw flushed, so that they are not flushed again."""
+
+    _LIMIT = 8192
+
+    def __init__(self) -> None:
+        self._paths: dict[str, None] = {}
+        self._lock = threading.Lock()
+
+    def add(self, path: str) -> None:
+        with self._lock:
+            self._paths[path] = None
+            if len(self._paths) > self._LIMIT:
+                del self._paths[next(iter(self._paths))]
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._paths
+
+
+def _require_nameless_files(root: Path) -> None:
+    try:
+        os.close(os.open(root, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC))
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+            raise
+        raise ConfigurationError(
+            [
+                f"store.url (environment: STREAMER_STORE__URL): the file system of {root} has no O_TMPFILE, without "
+                "which a crash leaves files cut short; choose a folder on ext4, xfs, btrfs or tmpfs"
+            ]
+        ) from error
+
+
+def _flush(folder: Path) -> None:
+    try:
+        descriptor = os.open(folder, _FOLDER)
+    except PermissionError:
+        return  # what we may not read we have not made
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make(name: str, parent: int) -> bool:
+    try:
+        os.mkdir(name, 0o755, dir_fd=parent)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _exists(name: str, folder: int) -> bool:
+    try:
+        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return True
+
+
+def _write(name: str, folder: int, data: bytes) -> bool:
+    """False where another writer was first."""
+    file = os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o644, dir_fd=folder)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+        os.fdatasync(file)
+        os.link(f"/proc/self/fd/{file}", name, dst_dir_fd=folder, follow_symlinks=True)
+    except FileExistsError:
+        return False
+    finally:
+        os.close(file)
+    return True
+
+
+def _read(name: str, folder: int) -> bytes:
+    file = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        parts = []
+        while part := os.read(file, 1 << 20):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(file)
+
+
+def _keys(prefix: str, folder: int) -> list[str]:
+    keys = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = prefix + entry.name
+            if entry.is_file(follow_symlinks=False):
+                keys.append(path)
+            elif entry.is_dir(follow_symlinks=False):
+                inner = os.open(entry.name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+                try:
+                    keys += _keys(f"{path}/", inner)
+                finally:
+                    os.close(inner)
+    return keys

@@ -1,0 +1,39 @@
+"""The store's twin in memory: for tests, simulation and benchmarks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from streamer.store.keys import check, check_prefix
+
+
+class MemoryStore:
+    """Objects in a dictionary; they last as long as the process, which is all that differs from a disk."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    def put(self, key: str, data: bytes) -> bool:
+        check(key)
+        with self._lock:
+            if key in self._objects:
+                return False
+            self._objects[key] = bytes(data)
+            return True
+
+    def get(self, key: str) -> bytes | None:
+        return self._objects.get(check(key))
+
+    def list(self, prefix: str) -> Iterator[str]:
+        check_prefix(prefix)
+        with self._lock:
+            return iter([key for key in self._objects if key.startswith(prefix)])
+
+    def uri(self, key: str) -> str:
+        return f"memory:///{quote(check(key))}"
+
+    def close(self) -> None:
+        """Nothing to give back; what was put can still be read."""
