@@ -1,0 +1,211 @@
+"""`streamer synth`: speak a JSONL file without Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from streamer.cli.main import configured
+from streamer.errors import EXIT_DONE, EXIT_FAILED, EngineError, RequestFailed, StoreUnavailable
+from streamer.identity import fingerprint
+from streamer.records import FailureCode, SpeechRequest
+from streamer.validation import InvalidRequest, Problem, checked, from_json
+
+if TYPE_CHECKING:
+    from streamer.engines.base import Failure, Speech, Synthesizer, Ticket, Utterance
+    from streamer.intake.jsonl import Line
+    from streamer.settings import Settings
+    from streamer.voices import Voices
+
+_WINDOW = 64
+"""Utterances in the engine at once."""
+_MAX_FILE_NAME = 240
+"""Bytes, which leaves room for an extension."""
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"), metavar="FILE.jsonl|-")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the audio.")
+@configured
+def command(settings: Settings, file: IO[bytes], out: Path) -> int:
+    """Speak one request a line into DIR/<output_name, id or line number>.wav, and print one JSON object a result.
+
+    Results come as they are ready. A wrong line is told in its result and the others still are spoken. Exit 1 if any
+    failed.
+    """
+    from streamer.clock import SystemClock
+    from streamer.engines.opening import open_engine
+    from streamer.intake.jsonl import lines
+    from streamer.voices import Voices
+
+    voices = Voices.load(settings.voices.file)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"--out {out}: {error.strerror}") from error
+
+    def emit(result: dict[str, Any]) -> None:
+        click.echo(msgspec.json.encode(result))
+
+    engine = open_engine(settings.engine, SystemClock())
+    try:
+        failed = _Synthesis(settings, voices, engine, out, emit).run(lines(file))
+    finally:
+        engine.close()
+    return EXIT_FAILED if failed else EXIT_DONE
+
+
+class _Job(msgspec.Struct):
+    line: int
+    request: SpeechRequest
+    utterance: Utterance
+    stem: str
+    attempts: int = 0
+
+
+class _Synthesis:
+    """Lines in, files and results out; at most _WINDOW of them in the engine."""
+
+    def __init__(self, settings: Settings, voices: Voices, engine: Synthesizer, out: Path, emit: Emit) -> None:
+        self._settings, self._voices, self._engine, self._out, self._emit = settings, voices, engine, out, emit
+        self._jobs: dict[Ticket, _Job] = {}
+        self._alone: list[_Job] = []
+        self._names: dict[str, int] = {}
+        self._failed = 0
+
+    def run(self, lines: Iterable[Line]) -> int:
+        """How many failed."""
+        for line in lines:
+            if line.data is None or line.data.strip():
+                self._take(line)
+            while len(self._jobs) >= _WINDOW:
+                self._step()
+        while self._jobs:
+            self._step()
+        # A step that raised does not say whose fault it was; alone, the innocent ones speak.
+        while self._alone:
+            self._submit(self._alone.pop(0))
+            while self._jobs:
+                self._step(alone=True)
+        return self._failed
+
+    def _take(self, line: Line) -> None:
+        request = None
+        try:
+            if line.data is None:
+                raise InvalidRequest([Problem("body", "the line is too long; shorten it")])
+            request = from_json(line.data, "jsonl")
+            checked(request)
+            utterance = self._utterance(request)
+            self._submit(_Job(line.number, request, utterance, self._stem(request, line.number)))
+        except RequestFailed as error:
+            self._fail(line.number, request.id if request else "", error)
+
+    def _utterance(self, request: SpeechRequest) -> Utterance:
+        from streamer.engines.base import Utterance
+
+        if request.text is None:
+            raise RequestFailed(FailureCode.TEMPLATE_ERROR, "event: no templates are installed; give text instead")
+        if len(request.text) > self._settings.engine.max_text:
+            raise RequestFailed(
+                FailureCode.TEXT_TOO_LONG,
+                f"text: {len(request.text)} characters, at most {self._settings.engine.max_text} are spoken "
+                "(engine.max_text)",
+            )
+        if request.prompt is not None:
+            raise RequestFailed(FailureCode.VOICE_UNKNOWN, "prompt: this engine clones no voices; name one in voice")
+        voice = self._voices.get(request.voice)
+        if voice is None:
+            known = ", ".join(self._voices.names)
+            raise RequestFailed(FailureCode.VOICE_UNKNOWN, f"voice: no preset {request.voice!r}; known: {known}")
+        # The worker draws the same seed, so that both make the same file.
+        seed = int(fingerprint(request)[:8], 16) if request.seed is None else request.seed
+        return Utterance(text=request.text, voice=voice, seed=seed, phoneme=request.phoneme)
+
+    def _stem(self, request: SpeechRequest, line: int) -> str:
+        field = "output_name" if request.output_name else "id"
+        stem = request.output_name or request.id or str(line)
+        if "/" in stem or "\\" in stem or stem in (".", "..") or len(stem.encode()) > _MAX_FILE_NAME:
+            raise InvalidRequest([Problem(field, "is no file name; give a short output_name without slashes")])
+        stem = stem.removesuffix(".wav")
+        if (other := self._names.setdefault(stem, line)) != line:
+            raise InvalidRequest([Problem(field, f"names the same file as line {other}; give another output_name")])
+        return stem
+
+    def _submit(self, job: _Job) -> None:
+        job.attempts += 1
+        self._jobs[self._engine.submit(job.utterance)] = job
+
+    def _step(self, *, alone: bool = False) -> None:
+        try:
+            reports = self._engine.step()
+        except EngineError as error:
+            jobs = list(self._jobs.values())
+            self._jobs.clear()
+            if not alone:
+                self._alone += jobs
+                return
+            for job in jobs:
+                self._retry(job, str(error))
+            return
+        for report in reports:
+            self._report(self._jobs.pop(report.ticket), report)
+
+    def _report(self, job: _Job, report: Speech | Failure) -> None:
+        from streamer.engines.base import Failure
+
+        if not isinstance(report, Failure):
+            self._write(job, report)
+        elif report.out_of_memory and self._jobs:
+            self._alone.append(job)
+        else:
+            self._retry(job, report.message)
+
+    def _retry(self, job: _Job, message: str) -> None:
+        if job.attempts < self._settings.engine.attempts:
+            self._submit(job)
+        else:
+            error = RequestFailed(FailureCode.SYNTHESIS_FAILED, f"{message} (attempts: {job.attempts})")
+            self._fail(job.line, job.request.id, error)
+
+    def _write(self, job: _Job, speech: Speech) -> None:
+        from streamer.store.encoding import encode
+
+        request, audio = job.request, self._settings.audio
+        try:
+            encoded = encode(
+                speech.samples,
+                self._engine.profile.sample_rate,
+                request.format or audio.format,
+                request.sample_rate or audio.sample_rate,
+            )
+        except RequestFailed as error:
+            self._fail(job.line, request.id, error)
+            return
+        file = self._out / f"{job.stem}.{encoded.extension}"
+        part = file.with_name(f"{file.name}.part")
+        try:
+            part.write_bytes(encoded.data)
+            part.replace(file)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise StoreUnavailable(f"cannot write {file}: {error.strerror}") from error
+        self._emit(
+            {
+                "line": job.line,
+                "id": request.id,
+                "file": str(file),
+                "duration": encoded.duration,
+                "sha256": encoded.sha256,
+            }
+        )
+
+    def _fail(self, line: int, id: str, error: RequestFailed) -> None:
+        self._failed += 1
+        self._emit({"line": line, "id": id, "error": {"code": str(error.code), "message": error.message}})
