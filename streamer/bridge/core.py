@@ -104,6 +104,7 @@ class Bridge:
         self._metrics, self._log = metrics, log
         self._loop = asyncio.get_running_loop()
         self._flights: dict[Identity, _Flight] = {}
+        metrics.bridge_in_flight.set_function(lambda: len(self._flights))
 
     async def take(self, request: SpeechRequest, traceparent: str | None) -> Answer:
         """Answers within `ack_timeout`. A waiter that is cancelled leaves the others and the flight alone."""

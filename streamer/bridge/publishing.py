@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from streamer.errors import BrokerError
+from streamer.errors import BrokerError, FatalClient
 from streamer.kafka.base import Message, Publisher
 
 Published = Callable[[Exception | None], None]
@@ -31,7 +31,11 @@ class Publishing:
 
     def publish(self, message: Message, published: Published) -> None:
         """Errors: those of Publisher.publish; then `published` is not called."""
-        self._publisher.publish(message, partial(self._delivered, published))
+        try:
+            self._publisher.publish(message, partial(self._delivered, published))
+        except FatalClient as error:
+            self._break(error)
+            raise
 
     async def close(self, timeout: float) -> int:
         """Wait up to `timeout` seconds for what is pending; how many messages remained."""
@@ -56,9 +60,13 @@ class Publishing:
             try:
                 self._publisher.poll(_POLL)
             except BrokerError as error:
-                self._loop.call_soon_threadsafe(self.broken.set_result, error)
+                self._loop.call_soon_threadsafe(self._break, error)
                 return
             self._wake()
+
+    def _break(self, error: Exception) -> None:
+        if not self.broken.done():
+            self.broken.set_result(error)
 
     def _delivered(self, published: Published, error: Exception | None) -> None:
         self._served.append((published, error))

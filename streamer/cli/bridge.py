@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@configured
 @click.option("--host", help="Address to listen on; instead of bridge.host.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port; 0 for any free one; instead of bridge.port.")
+@configured
 def command(settings: Settings, host: str | None, port: int | None) -> int:
     """Take webhooks (POST /webhook/tts) and publish requests. Prints `ready http://HOST:PORT` once it listens."""
     import os
@@ -35,7 +35,8 @@ def command(settings: Settings, host: str | None, port: int | None) -> int:
     settings = settings.model_copy(update={"bridge": settings.bridge.model_copy(update=chosen)})
     log, clock = logger(settings.log.level, settings.log.format), SystemClock()
     bound = serving.listen(settings)
-    broker = ConfluentBroker(settings.kafka, log)
+    # The client gives up before the sender is told "unknown": what it did not send by then it never sends.
+    broker = ConfluentBroker(settings.kafka, log, message_timeout=0.9 * settings.bridge.ack_timeout)
     parts = serving.Parts(
         settings,
         publisher=broker.publisher(),

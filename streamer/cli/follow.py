@@ -17,10 +17,10 @@ _BATCH = 500
 
 
 @click.command()
-@configured
 @click.option("--from-beginning", is_flag=True, help="Also what was committed before.")
 @click.option("--count", type=click.IntRange(min=1), help="End after so many results.")
 @click.option("--topic", type=click.Choice(["completed", "failed"]), help="Only these; both by default.")
+@configured
 def command(settings: Settings, from_beginning: bool, count: int | None, topic: str | None) -> int:
     """Print committed results, one JSON object a line, with the fields of the schema (bytes as base64)."""
     import msgspec

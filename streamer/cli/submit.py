@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@configured
 @click.argument("file", type=click.File("rb"), metavar="FILE.jsonl|-")
+@configured
 def command(settings: Settings, file: IO[bytes]) -> int:
     """Publish one request a line and print its id once Kafka has it, in the order of the lines.
 

@@ -11,7 +11,7 @@ from typing import IO
 import msgspec
 
 from streamer.clock import Clock
-from streamer.errors import BrokerError, Retriable
+from streamer.errors import BrokerError, FatalClient, Retriable
 from streamer.kafka.base import Message, Publisher
 from streamer.submission import Submissions
 from streamer.validation import InvalidRequest, Problem, checked, from_json
@@ -82,6 +82,7 @@ class Intake:
         self._window, self._patience = window, patience
         self._sent: deque[_Sent] = deque()
         self._bytes = 0
+        self._broken = False
         self._report = Report()
         self._progress = clock.monotonic()
 
@@ -89,7 +90,7 @@ class Intake:
         """Publish every line of `file`, and wait for what was published."""
         feed = _Feed(file)
         number = 0
-        while not (self._stopped() or self._stuck()):
+        while not (self._stopped() or self._stuck() or self._broken):
             if len(self._sent) >= self._window or self._bytes >= _WINDOW_BYTES:
                 self._serve(_POLL)
                 continue
@@ -144,6 +145,7 @@ class Intake:
                     delivered(error)
                 self._publisher.poll(_POLL)
             except BrokerError as error:
+                self._broken = isinstance(error, FatalClient)
                 delivered(error)
 
     def _refuse(self, number: int, problems: Iterable[Problem]) -> None:

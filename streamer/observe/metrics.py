@@ -30,6 +30,9 @@ class Metrics:
             buckets=_CALL_BUCKETS,
             registry=registry,
         )
+        self.bridge_in_flight = Gauge(
+            "streamer_bridge_in_flight", "Ids on their way through the bridge, not answered yet.", registry=registry
+        )
         self.publish_seconds = Histogram(
             "streamer_publish_seconds",
             "From handing a request to the client until all in-sync replicas had it, or it was given up.",

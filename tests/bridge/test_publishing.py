@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import pytest
+
 from streamer.bridge.publishing import Publishing
 from streamer.errors import FatalClient
 from streamer.kafka.base import Delivered, Message
@@ -116,6 +118,22 @@ def test_a_client_that_broke_is_told() -> None:
         publisher.broken.set()
         async with asyncio.timeout(20):
             assert str(await publishing.broken) == "gone"
+        await publishing.close(1.0)
+
+    asyncio.run(scenario())
+
+
+def test_a_publish_that_meets_a_broken_client_tells_it_too() -> None:
+    class Broken(Scripted):
+        def publish(self, message: Message, delivered: Delivered) -> None:
+            raise FatalClient("gone")
+
+    async def scenario() -> None:
+        publishing = Publishing(Broken())
+        for _ in range(2):
+            with pytest.raises(FatalClient):
+                publishing.publish(MESSAGE, lambda _: None)
+        assert str(publishing.broken.result()) == "gone"
         await publishing.close(1.0)
 
     asyncio.run(scenario())

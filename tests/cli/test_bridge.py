@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import Popen
+
+import httpx
+import pytest
+
+from tests.cli.processes import line_of, run, started
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - what the token is required for
+HELLO = {"source": "shop", "id": "1", "text": "hello"}
+
+
+@contextmanager
+def away() -> Iterator[str]:
+    """An address where nothing answers: the port is taken and never listened on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+def variables(tmp_path: Path, servers: str) -> dict[str, str]:
+    return {"KAFKA__BOOTSTRAP_SERVERS": servers, "STORE__URL": (tmp_path / "store").as_uri()}
+
+
+def address(process: Popen[bytes]) -> str:
+    ready = line_of(process)
+    assert ready.startswith("ready http://127.0.0.1:"), ready
+    return ready.removeprefix("ready ")
+
+
+def test_without_kafka_it_starts_says_so_and_answers_what_is_pending_when_it_ends(tmp_path: Path) -> None:
+    async def scenario(base: str, process: Popen[bytes]) -> None:
+        async with httpx.AsyncClient(base_url=base, timeout=30) as client:
+            assert (await client.get("/healthz")).status_code == 200
+            readiness = await until_asked(client)
+            assert readiness.status_code == 503
+            assert readiness.json()["store"] == "ok"
+            assert readiness.json()["kafka"] != "ok"
+            pending = asyncio.create_task(client.post("/webhook/tts", json=HELLO))
+            other = asyncio.create_task(client.post("/webhook/tts", json={"text": "hello"}))
+            await until_taken(client)
+            process.send_signal(signal.SIGTERM)
+            response = await pending
+            assert (response.status_code, response.json()["code"], response.json()["task_id"]) == (503, "unknown", "1")
+            assert (await other).json()["task_id"] != ""
+
+    with away() as servers, started("bridge", "--port", "0", variables=variables(tmp_path, servers)) as process:
+        asyncio.run(scenario(address(process), process))
+        assert process.wait(30) == 0
+
+
+async def until_asked(client: httpx.AsyncClient) -> httpx.Response:
+    async with asyncio.timeout(20):
+        while "not asked" in (response := await client.get("/readyz")).text:
+            await asyncio.sleep(0.05)
+    return response
+
+
+async def until_taken(client: httpx.AsyncClient) -> None:
+    """Both posts have reached the bridge: their connections are open beside ours."""
+    async with asyncio.timeout(20):
+        while "streamer_bridge_in_flight 2.0" not in (await client.get("/metrics")).text:
+            await asyncio.sleep(0.02)
+
+
+def test_an_idle_bridge_ends_at_once(tmp_path: Path) -> None:
+    with away() as servers, started("bridge", "--port", "0", variables=variables(tmp_path, servers)) as process:
+        address(process)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
+def test_a_port_in_use_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("bridge", "--port", port, variables=variables(tmp_path, "127.0.0.1:1"))
+    assert done.returncode == 2
+    assert done.stderr.decode().splitlines() == [
+        f"streamer: bridge.port {port} on 127.0.0.1: Address already in use; choose another with --port, or 0 for any"
+    ]
+    assert done.stdout == b""
+
+
+def test_other_machines_need_a_token(tmp_path: Path) -> None:
+    done = run("bridge", "--host", EVERYWHERE, "--port", "0", variables=variables(tmp_path, "127.0.0.1:1"))
+    assert done.returncode == 2
+    assert b"bridge.token (environment: STREAMER_BRIDGE__TOKEN): required" in done.stderr
+
+
+def test_with_a_token_it_listens_to_them(tmp_path: Path) -> None:
+    with (
+        away() as servers,
+        started(
+            *("bridge", "--host", EVERYWHERE, "--port", "0"),
+            variables=variables(tmp_path, servers) | {"BRIDGE__TOKEN": "word"},
+        ) as process,
+    ):
+        base = line_of(process).removeprefix("ready ").replace(EVERYWHERE, "127.0.0.1")
+        assert httpx.post(f"{base}/webhook/tts", json=HELLO).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--host", "no.such.host.invalid"], b"bridge.host 'no.such.host.invalid'"),
+        (["--port", "65536"], b"--port"),
+    ],
+)
+def test_wrong_use_is_told(tmp_path: Path, arguments: list[str], message: bytes) -> None:
+    done = run("bridge", *arguments, variables=variables(tmp_path, "127.0.0.1:1"))
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_a_store_that_does_not_open_is_told(tmp_path: Path) -> None:
+    done = run("bridge", "--port", "0", variables={**variables(tmp_path, "127.0.0.1:1"), "STORE__URL": "ftp://x"})
+    assert done.returncode == 2
+    assert b"store.url" in done.stderr
