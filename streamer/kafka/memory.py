@@ -177,6 +177,7 @@ class MemoryCluster:
         member = Member(self._members, topics, self.clock.monotonic())
         group.members[member.id] = member
         self._rebalance(group)
+        member.generation = group.generation
         return member
 
     def leave(self, group: Group, member: Member) -> None:

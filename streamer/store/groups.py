@@ -31,7 +31,9 @@ class Groups:
         """Errors: StoreMismatch where `streamer topics` never saw this store."""
         data = self._store.get(_ID)
         if data is None:
-            raise StoreMismatch(f"the store {self._store.uri('')} has no id; set store.url, or run `streamer topics`")
+            raise StoreMismatch(
+                f"the store has no {self._store.uri(_ID)}: set store.url to the workers' one, or run `streamer topics`"
+            )
         return data.decode()
 
     def make_store_id(self, proposal: str) -> str:

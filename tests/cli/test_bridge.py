@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,12 @@ from subprocess import Popen
 import httpx
 import pytest
 
+from streamer.kafka.base import Reader, Record
+from streamer.records import SpeechRequest
+from streamer.store.disk import DiskStore
+from streamer.wire import avro
+from tests.bridge.running import decide
+from tests.cli.conftest import Deployment
 from tests.cli.processes import line_of, run, started
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what the token is required for
@@ -123,3 +131,69 @@ def test_a_store_that_does_not_open_is_told(tmp_path: Path) -> None:
     done = run("bridge", "--port", "0", variables={**variables(tmp_path, "127.0.0.1:1"), "STORE__URL": "ftp://x"})
     assert done.returncode == 2
     assert b"store.url" in done.stderr
+
+
+@pytest.mark.broker
+def test_what_it_accepts_is_in_kafka(deployment: Deployment) -> None:
+    reader = deployment.broker.reader([deployment.kafka.topics.requests], from_beginning=True)
+    decide(DiskStore(deployment.store), SpeechRequest(source="shop", id="done", text="hello"))
+
+    async def scenario(base: str) -> None:
+        async with httpx.AsyncClient(base_url=base, timeout=30) as client:
+            async with asyncio.timeout(30):
+                while (await client.get("/readyz")).status_code != 200:
+                    await asyncio.sleep(0.05)
+            posts = [client.post("/webhook/tts", json={**HELLO, "id": str(n)}) for n in (*range(20), *range(20))]
+            assert [response.status_code for response in await asyncio.gather(*posts)] == [202] * 40
+            skipped = await client.post("/webhook/tts", json={**HELLO, "id": "done"})
+            assert (skipped.status_code, skipped.json()["state"]) == (200, "completed")
+            conflict = await client.post("/webhook/tts", json={**HELLO, "id": "done", "text": "other"})
+            assert (conflict.status_code, conflict.json()["code"]) == (409, "id_conflict")
+
+    with started("bridge", "--port", "0", variables=deployment.variables) as process:
+        asyncio.run(scenario(address(process)))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert {avro.requests().decode(record.value).id for record in drained(reader)} == {str(n) for n in range(20)}
+
+
+def drained(reader: Reader) -> list[Record]:
+    records: list[Record] = []
+    while not reader.at_end():
+        records += reader.poll(500, 0.2)
+    reader.close()
+    return records
+
+
+@pytest.mark.broker
+def test_a_request_pending_at_the_signal_is_accepted(deployment: Deployment) -> None:
+    """Its body comes after the signal; the answer still does, and only then the process ends."""
+    body = json.dumps(HELLO).encode()
+    head = (
+        b"POST /webhook/tts HTTP/1.1\r\nHost: bridge\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    )
+    with started("bridge", "--port", "0", variables=deployment.variables) as process:
+        base = address(process)
+        host, port = base.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            connection.sendall(head + body[:5])
+            assert httpx.get(f"{base}/healthz").status_code == 200  # whatever came before it was read
+            process.send_signal(signal.SIGTERM)
+            refused_within(host, int(port), 30.0)
+            connection.sendall(body[5:])
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 202 ")
+        assert process.wait(30) == 0
+    [record] = drained(deployment.broker.reader([deployment.kafka.topics.requests], from_beginning=True))
+    assert record.key == b"shop/1"
+
+
+def refused_within(host: str, port: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.02)
+    raise AssertionError("it still accepts connections")

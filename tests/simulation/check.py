@@ -1,0 +1,94 @@
+"""The promise, checked on the read_committed logs, the group's commits and the store alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+
+from streamer.identity import Identity
+from streamer.records import SpeechCompleted, SpeechFailed
+from streamer.store.verdicts import Completed, Verdicts
+from tests.simulation.workload import TOPIC, Published
+from tests.simulation.world import World
+
+Job = tuple[Identity, int]
+Result = SpeechCompleted | SpeechFailed
+
+
+def check(world: World) -> list[str]:
+    """What is wrong, a line each."""
+    problems = list(world.violations)
+    topic = world.cluster.topic(TOPIC)
+    if topic is None:
+        return ["the request topic is gone"]
+    codecs = world.shared.codecs
+    results: list[Result] = [codecs.completed.decode(record.value) for record in world.results("tts.completed")]
+    failed = [codecs.failed.decode(record.value) for record in world.results("tts.failed")]
+    results += [failure for failure in failed if failure.code != "id_conflict"]
+
+    claims: dict[Job, list[Published]] = defaultdict(list)
+    for published in world.published:
+        claims[published.identity(topic.id), published.sent.generation].append(published)
+    answers: dict[Job, list[Result]] = defaultdict(list)
+    for result in results:
+        answers[Identity(result.source, result.id), result.generation].append(result)
+
+    for job in answers.keys() - claims.keys():
+        problems.append(f"{job}: a result that nobody asked for")
+    for job, claimants in claims.items():
+        problems += [f"{job}: {problem}" for problem in _job(world, job, claimants, answers[job])]
+    problems += _conflicts(world, claims, failed)
+    for log in world.cluster.logs(TOPIC):
+        commit = world.commits().get(log.partition)
+        if commit is None or commit.offset < log.end:
+            problems.append(f"{log.partition}: committed {commit and commit.offset}, the log ends at {log.end}")
+    return problems
+
+
+def _job(world: World, job: Job, claimants: list[Published], answers: list[Result]) -> list[str]:
+    if len(answers) != 1:
+        return [f"{len(answers)} results instead of one"]
+    answer = answers[0]
+    place = (answer.position.partition, answer.position.offset)
+    owners = [published for published in claimants if (published.partition, published.offset) == place]
+    verdict = Verdicts(world.store).read(*job)
+    if not owners:
+        return [f"answered at {place}, where its request never stood"]
+    if verdict is None:
+        return ["a result without a verdict"]
+    problems = []
+    if (verdict.owner.partition, verdict.owner.offset) != place:
+        problems.append(f"emitted at {place}, but {verdict.owner} owns the verdict")
+    code = answer.code if isinstance(answer, SpeechFailed) else "ok"
+    if code not in owners[0].sent.expected and not (code == "synthesis_failed" and world.engine_failed()):
+        problems.append(f"ended as {code}, expected {sorted(owners[0].sent.expected)}")
+    if isinstance(answer, SpeechCompleted):
+        audio = world.store.get(answer.audio.uri.removeprefix("memory:///"))
+        if audio is None:
+            problems.append("completed, but there is no audio")
+        elif hashlib.sha256(audio).hexdigest() != answer.audio.sha256:
+            problems.append("the audio has another sha256")
+        if not isinstance(verdict.state, Completed) or verdict.state.audio != answer.audio:
+            problems.append("the result says something else than its verdict")
+    elif isinstance(verdict.state, Completed) or verdict.state.code != answer.code:
+        problems.append("failed, but its verdict says something else")
+    return problems
+
+
+def _conflicts(world: World, claims: dict[Job, list[Published]], failed: list[SpeechFailed]) -> list[str]:
+    """Each record that was sent with other content than its id's verdict ends as one conflict, and no other does."""
+    by_place = {(published.partition, published.offset): published.sent for published in world.published}
+    seen: dict[tuple[int, int], int] = defaultdict(int)
+    for failure in failed:
+        if failure.code == "id_conflict":
+            seen[failure.position.partition, failure.position.offset] += 1
+    problems = []
+    for job, claimants in claims.items():
+        verdict = Verdicts(world.store).read(*job)
+        for published in claimants:
+            owner = by_place.get((verdict.owner.partition, verdict.owner.offset)) if verdict else None
+            expected = int(owner is not None and owner.fingerprint != published.sent.fingerprint)
+            got = seen[published.partition, published.offset]
+            if got != expected:
+                problems.append(f"{job}: {got} conflicts at {published.partition}/{published.offset}, not {expected}")
+    return problems

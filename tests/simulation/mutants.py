@@ -1,0 +1,133 @@
+"""Mutants: patches of the shipped code, each breaking the promise in one way that the histories must notice.
+
+A hunk is (file under streamer/, the text that stands there once, what stands there instead).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Hunk(NamedTuple):
+    file: str
+    old: str
+    new: str
+
+
+MUTANTS: dict[str, list[Hunk]] = {
+    "commit before durability": [
+        Hunk(
+            "worker/keeper.py",
+            "        self._store.put(key, encoded.data)\n",
+            "        self._late.append((key, encoded.data))\n",
+        ),
+        Hunk(
+            "worker/keeper.py",
+            "        claim = task.claim\n        previous",
+            "        while self._late:\n            self._store.put(*self._late[0])\n            del self._late[0]\n"
+            "        claim = task.claim\n        previous",
+        ),
+        Hunk(
+            "worker/keeper.py",
+            "        self._store, self._verdicts = store, Verdicts(store)\n",
+            "        self._store, self._verdicts = store, Verdicts(store)\n        self._late: list = []\n",
+        ),
+    ],
+    "metadata forgotten": [
+        Hunk(
+            "worker/ledger.py",
+            "self._codec.encode(base, remaining[: bisect_left(remaining, top)], top)",
+            "self._codec.encode(base, (), base)",
+        )
+    ],
+    "offsets kept after an unknown outcome": [
+        Hunk("worker/loop.py", "            self._forget_everything()\n", "            self._renew()\n"),
+    ],
+    "result outside the transaction": [
+        Hunk(
+            "worker/transaction.py",
+            "self._retried(partial(producer.produce, message), deadline)",
+            "self._broker.publisher().publish(message, lambda error: None)",
+        )
+    ],
+    "an owner's own verdict taken for a duplicate": [
+        Hunk(
+            "worker/pipeline.py",
+            "        else:\n            self._judge(task, standing.verdict)\n",
+            "        elif standing.verdict is not None and standing.verdict.owner == task.claim.owner:\n"
+            "            self._settle(task, self._parts.results.duplicate(task))\n"
+            "        else:\n            self._judge(task, standing.verdict)\n",
+        )
+    ],
+    "a loser that emits": [
+        Hunk("worker/judge.py", "        return Decision.DUPLICATE\n", "        return Decision.EMIT\n"),
+    ],
+    "a failure without verdict": [
+        Hunk(
+            "worker/keeper.py",
+            "        return self._verdicts.settle(verdict)\n",
+            "        return verdict if isinstance(state, Failed) else self._verdicts.settle(verdict)\n",
+        )
+    ],
+    "empty group metadata sent": [
+        Hunk("worker/transaction.py", "return metadata if before and before == after else None", "return metadata"),
+    ],
+    "fingerprint that contains the recipe": [
+        Hunk(
+            "worker/pipeline.py",
+            "        for task in tasks:\n            tenure.tasks[task.record.offset] = task\n",
+            "        for task in tasks:\n            tenure.tasks[task.record.offset] = task\n"
+            "            revision = self._parts.engine.profile.revision\n"
+            "            task.claim = __import__('msgspec').structs.replace(\n"
+            "                task.claim, fingerprint=task.claim.fingerprint + revision)\n",
+        )
+    ],
+    "no tenure": [
+        Hunk(
+            "worker/loop.py",
+            "            self._tenures[partition] = Tenure(partition)\n        self._count",
+            "            self._known = getattr(self, '_known', {})\n"
+            "            tenure = self._known.setdefault(partition, Tenure(partition))\n"
+            "            tenure.ledger, tenure.paused = None, False\n"
+            "            self._tenures[partition] = tenure\n        self._count",
+        ),
+        Hunk(
+            "worker/loop.py",
+            "            if tenure is not None:\n                tenure.alive = False\n"
+            "                self._pipeline.drop(tenure)\n",
+            "",
+        ),
+        Hunk("worker/ledger.py", "            del self._open[offset]\n", "            self._open.pop(offset, None)\n"),
+    ],
+    "commit in on_lost": [
+        Hunk(
+            "worker/loop.py",
+            '        self._end(partitions)\n        self._count("lost", partitions)\n',
+            "        self._commit(self._limits.revoke_timeout)\n"
+            '        self._end(partitions)\n        self._count("lost", partitions)\n',
+        )
+    ],
+    "expiry judged before the verdict": [
+        Hunk(
+            "worker/judge.py",
+            "    if standing is None:\n        return Decision.EXPIRED if claim.expires_at is not None and "
+            "claim.expires_at <= now else Decision.WORK\n",
+            "    if claim.expires_at is not None and claim.expires_at <= now:\n        return Decision.EXPIRED\n"
+            "    if standing is None:\n        return Decision.WORK\n",
+        )
+    ],
+    "last+1 instead of position()": [
+        Hunk("worker/loop.py", "            self._pass_markers()\n", ""),
+    ],
+}
+
+
+def plant(mutant: str, package: Path) -> None:
+    """Apply the mutant's hunks to a copy of the package. Errors: ValueError where the shipped code has moved on."""
+    for hunk in MUTANTS[mutant]:
+        path = package / hunk.file
+        text = path.read_text(encoding="utf-8")
+        if text.count(hunk.old) != 1:
+            raise ValueError(f"{mutant}: {hunk.file} holds the text to be changed {text.count(hunk.old)} times")
+        path.write_text(text.replace(hunk.old, hunk.new), encoding="utf-8")

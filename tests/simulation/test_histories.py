@@ -1,0 +1,33 @@
+"""Thousands of seeded histories keep the promise, and each kind of fault is met by enough of them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+from tests.simulation.faults import FAULTS
+from tests.simulation.histories import history
+from tests.simulation.world import Shared
+
+_LEAST_SHARE = 0.05
+
+
+def test_histories(capsys: object) -> None:
+    """STREAMER_HISTORIES sets how many, STREAMER_FIRST_SEED where they begin (`make soak`)."""
+    count = int(os.environ.get("STREAMER_TEST_HISTORIES", "2000"))
+    first = int(os.environ.get("STREAMER_TEST_FIRST_SEED", "0"))
+    shared = Shared()
+    seen: Counter[str] = Counter()
+    broken = {}
+    for seed in range(first, first + count):
+        world, problems = history(seed, shared)
+        seen.update(world.seen)
+        if problems:
+            broken[seed] = problems
+    with capsys.disabled():  # type: ignore[attr-defined]
+        print(f"\n{count} histories; how many saw each fault with a record admitted and uncommitted:")
+        for fault in FAULTS:
+            print(f"  {fault:32} {seen[fault]:6} {seen[fault] / count:6.1%}")
+    assert not broken, f"run again with `python -m tests.simulation.histories SEED 1`: {broken}"
+    rare = {fault: seen[fault] for fault in FAULTS if seen[fault] < _LEAST_SHARE * count}
+    assert not rare, f"seen by too few histories: {rare}"

@@ -1,0 +1,120 @@
+"""What the simulated senders send, and what they may expect of each record."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable
+from typing import NamedTuple
+
+from streamer.identity import Identity, derived_id, fingerprint, raw_fingerprint
+from streamer.kafka.base import Headers, Message
+from streamer.records import FOLLOWS, ORIGIN, SpeechRequest
+
+TOPIC = "tts.requests"
+POISON = "poison"
+"""Texts with this word fail until they are cured."""
+REFUSED = "refused"
+"""Texts with this word make audio that the store never takes."""
+
+
+Encode = Callable[[SpeechRequest], bytes]
+
+
+class Sent(NamedTuple):
+    """One record to be published, and once it is, where it stands."""
+
+    identity: Identity | None
+    """None: derived from its position."""
+    generation: int
+    fingerprint: str
+    expected: frozenset[str]
+    """Codes that its id may end with if this record decides it; `ok` for completed."""
+    message: Message
+
+
+class Published(NamedTuple):
+    sent: Sent
+    partition: int
+    offset: int
+
+    def identity(self, topic_id: uuid.UUID) -> Identity:
+        return self.sent.identity or Identity(
+            "shop" if self.sent.expected != {"undecodable"} else "", derived_id(topic_id, self.partition, self.offset)
+        )
+
+
+class Workload:
+    """Requests, half of them plain; the rest whatever senders and brokers do to a topic."""
+
+    def __init__(self, rng: random.Random, encode: Encode, partitions: int, now: int) -> None:
+        self._rng, self._encode, self._partitions, self._now = rng, encode, partitions, now
+        self.records: list[Sent] = []
+        for number in range(rng.randint(6, 16)):
+            self._add(f"id-{number}")
+        rng.shuffle(self.records)
+
+    def _add(self, name: str) -> None:
+        kind = self._rng.choices(
+            ["plain", "twice", "elsewhere", "conflict", "garbage", "expiring", "nameless", POISON, REFUSED, "invalid"],
+            [30, 8, 14, 8, 4, 10, 4, 6, 3, 4],
+        )[0]
+        partition = self._rng.randrange(self._partitions)
+        words = "word " * self._rng.choice([1, 2, 3, 12])
+        request = SpeechRequest(source="shop", id=name, text=words + name)
+        if kind == "garbage":
+            value = self._rng.randbytes(self._rng.randint(0, 20))
+            message = Message(topic=TOPIC, key=name.encode(), value=value, partition=partition)
+            self.records.append(Sent(None, 1, raw_fingerprint(value), frozenset({"undecodable"}), message))
+            return
+        expected = {"ok"}
+        if kind == "expiring":
+            expires = self._now + self._rng.randint(500, 20_000)
+            request = SpeechRequest(source="shop", id=name, text=words + name, expires_at=expires)
+            expected = {"ok", "expired"}
+        elif kind == "nameless":
+            request = SpeechRequest(source="shop", text=words + name)
+        elif kind == "invalid":
+            request, expected = SpeechRequest(source="shop", id=name, text=" "), {"text_empty"}
+        elif kind == POISON:
+            request, expected = SpeechRequest(source="shop", id=name, text=f"{POISON} {name}"), {"synthesis_failed"}
+        elif kind == REFUSED:
+            request, expected = SpeechRequest(source="shop", id=name, text=f"{REFUSED} {name}"), {"store_rejected"}
+        self._send(request, partition, expected)
+        if kind == "twice":
+            self._send(request, partition, expected)
+        elif kind == "elsewhere":
+            self._send(request, (partition + 1) % self._partitions, expected)
+        elif kind == "conflict":
+            other = SpeechRequest(source="shop", id=name, text=f"another {name}")
+            self._send(other, self._rng.randrange(self._partitions), {"ok"})
+
+    def _send(self, request: SpeechRequest, partition: int, expected: set[str], headers: Headers = ()) -> None:
+        self.records.append(sent(self._encode, request, partition, expected, headers))
+
+
+def sent(
+    encode: Encode,
+    request: SpeechRequest,
+    partition: int,
+    expected: set[str],
+    headers: Headers = (),
+    generation: int = 1,
+) -> Sent:
+    identity = Identity(request.source, request.id) if request.id else None
+    value = encode(request)
+    message = Message(
+        topic=TOPIC, key=identity.key if identity else None, value=value, headers=headers, partition=partition
+    )
+    return Sent(identity, generation, fingerprint(request), frozenset(expected), message)
+
+
+def redrive(original: Published, generation: int) -> Sent:
+    """What the redrive of a failure publishes: the original's bytes, and which failure it follows."""
+    headers: Headers = (
+        (FOLLOWS, str(generation).encode()),
+        (ORIGIN, f"{original.partition}/{original.offset}".encode()),
+    )
+    message = original.sent.message
+    message = Message(topic=TOPIC, key=message.key, value=message.value, headers=headers, partition=original.partition)
+    return Sent(original.sent.identity, generation + 1, original.sent.fingerprint, frozenset({"ok"}), message)
