@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from queue import Empty, Queue
+from collections.abc import Callable, Iterable
 from typing import IO
 
 import msgspec
 
 from streamer.clock import Clock
 from streamer.errors import BrokerError, FatalClient, Retriable
+from streamer.intake.lines import MAX_LINE, Line, Lines, NotYet
 from streamer.kafka.base import Message, Publisher
 from streamer.submission import Submissions
 from streamer.validation import InvalidRequest, Problem, checked, from_json
 
 SOURCE = "jsonl"
 """The source of requests that name none."""
-MAX_LINE = 1_000_000
-"""Bytes; a longer line is refused without being read into memory."""
 
 _WINDOW = 10_000
 """Requests that may wait for their acks."""
@@ -27,14 +24,6 @@ _WINDOW_BYTES = 32 * 1024 * 1024
 _PATIENCE = 30.0
 """Seconds without any ack after which the rest is given up."""
 _POLL = 0.05
-_AHEAD = 64
-"""Lines read ahead."""
-
-
-class Line(msgspec.Struct, frozen=True):
-    number: int
-    data: bytes | None
-    """None: longer than MAX_LINE."""
 
 
 class _Sent(msgspec.Struct):
@@ -62,7 +51,7 @@ class Report(msgspec.Struct):
 
 
 class Intake:
-    """Publishes lines, acks in input order. Single-threaded but for the reading; memory is bounded by a window."""
+    """Publishes lines, acks in input order. Single-threaded; memory is bounded by a window."""
 
     def __init__(
         self,
@@ -88,15 +77,14 @@ class Intake:
 
     def run(self, file: IO[bytes]) -> Report:
         """Publish every line of `file`, and wait for what was published."""
-        feed = _Feed(file)
-        number = 0
+        feed, number = Lines(file), 0
         while not (self._stopped() or self._stuck() or self._broken):
             if len(self._sent) >= self._window or self._bytes >= _WINDOW_BYTES:
                 self._serve(_POLL)
                 continue
             try:
-                line = feed.next(0 if self._sent else _POLL)
-            except Empty:
+                line = feed.next(0.0 if self._sent else _POLL)
+            except NotYet:
                 self._serve(_POLL)
                 continue
             except OSError as error:
@@ -181,40 +169,3 @@ class Intake:
             self._serve(_POLL)
         while self._sent:
             self._settle(self._sent.popleft())
-
-
-class _Feed:
-    """Lines of a file, read by a thread: a pipe that is silent must not keep acks from being served."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._lines: Queue[Line | OSError | None] = Queue(_AHEAD)
-        threading.Thread(target=self._run, args=(file,), name="lines", daemon=True).start()
-
-    def next(self, timeout: float) -> Line | None:
-        """The next line, None at the end. Errors: Empty when there is none yet; OSError of the file."""
-        line = self._lines.get(timeout=timeout) if timeout else self._lines.get_nowait()
-        if isinstance(line, OSError):
-            raise line
-        return line
-
-    def _run(self, file: IO[bytes]) -> None:
-        try:
-            for line in lines(file):
-                self._lines.put(line)
-        except OSError as error:
-            self._lines.put(error)
-            return
-        self._lines.put(None)
-
-
-def lines(file: IO[bytes]) -> Iterator[Line]:
-    """Numbered lines, from 1. What exceeds MAX_LINE is read over in pieces."""
-    number = 0
-    while data := file.readline(MAX_LINE + 1):
-        number += 1
-        if len(data) <= MAX_LINE:
-            yield Line(number, data)
-            continue
-        while data and not data.endswith(b"\n"):
-            data = file.readline(MAX_LINE)
-        yield Line(number, None)

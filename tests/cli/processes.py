@@ -52,3 +52,9 @@ def line_of(process: subprocess.Popen[bytes]) -> str:
     if process.stdout is None:
         raise ValueError("the process was started without a pipe for its output")
     return process.stdout.readline().decode().rstrip("\n")
+
+
+def complaints(stderr: bytes) -> list[str]:
+    """What the command itself said on standard error; the log's lines, JSON objects, left out."""
+    prefix = "streamer: "
+    return [line.removeprefix(prefix) for line in stderr.decode().splitlines() if line.startswith(prefix)]

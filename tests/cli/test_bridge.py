@@ -19,7 +19,7 @@ from streamer.store.disk import DiskStore
 from streamer.wire import avro
 from tests.bridge.running import decide
 from tests.cli.conftest import Deployment
-from tests.cli.processes import line_of, run, started
+from tests.cli.processes import complaints, line_of, run, started
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what the token is required for
 HELLO = {"source": "shop", "id": "1", "text": "hello"}
@@ -90,8 +90,8 @@ def test_a_port_in_use_is_told(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         done = run("bridge", "--port", port, variables=variables(tmp_path, "127.0.0.1:1"))
     assert done.returncode == 2
-    assert done.stderr.decode().splitlines() == [
-        f"streamer: bridge.port {port} on 127.0.0.1: Address already in use; choose another with --port, or 0 for any"
+    assert complaints(done.stderr) == [
+        f"bridge.port {port} on 127.0.0.1: Address already in use; choose another with --port, or 0 for any"
     ]
     assert done.stdout == b""
 

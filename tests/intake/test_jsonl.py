@@ -3,16 +3,17 @@ from __future__ import annotations
 import io
 import json
 import os
+import tempfile
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 from typing import IO
 
 import pytest
 
 from streamer.clock import SystemClock
 from streamer.errors import BrokerError, FatalClient, Retriable
-from streamer.intake import jsonl
-from streamer.intake.jsonl import Intake, Line, Report, lines
+from streamer.intake.jsonl import Intake, Report
 from streamer.kafka.base import Delivered, Message, headers_of
 from streamer.kafka.memory import MemoryCluster
 from streamer.submission import Submissions, is_traceparent
@@ -80,12 +81,16 @@ class Run:
             stopped=lambda: self.asked,
             **options,  # type: ignore[arg-type]
         )
-        return intake.run(file)
+        with file:
+            return intake.run(file)
 
 
 def written(bodies: Iterable[object]) -> IO[bytes]:
     rows = [body if isinstance(body, bytes) else json.dumps(body).encode() for body in bodies]
-    return io.BytesIO(b"\n".join(rows))
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the run closes it
+    file.write(b"\n".join(rows))
+    file.seek(0)
+    return file
 
 
 def hello(id_: str) -> dict[str, str]:
@@ -199,30 +204,24 @@ def test_ids_come_while_the_input_is_silent() -> None:
     assert run.ids == ["a"]
 
 
-def test_input_that_breaks_off_is_told() -> None:
-    class Broken(io.BytesIO):
-        def readline(self, size: int | None = -1, /) -> bytes:
-            if line := super().readline(size):
-                return line
-            raise OSError(5, "Input/output error")
+def test_input_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    class Folder(io.BytesIO):
+        def fileno(self) -> int:
+            return descriptor
 
     run = Run()
-    report = run.of(Scripted(), Broken(json.dumps(hello("a")).encode() + b"\n"))
-    assert (run.ids, report.unsent) == (["a"], True)
-    assert "after line 1: the input cannot be read" in run.complaints[0]
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        report = run.of(Scripted(), Folder())
+    finally:
+        os.close(descriptor)
+    assert report.unsent
+    assert "after line 0: the input cannot be read: [Errno 21]" in run.complaints[0]
 
 
-def test_long_lines_are_read_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonl, "MAX_LINE", 10)
-    file = io.BytesIO(b"a\n" + b"b" * 11 + b"\n" + b"c" * 9 + b"\n" + b"d" * 35 + b"\n\ne")
-    assert list(lines(file)) == [
-        Line(1, b"a\n"),
-        Line(2, None),
-        Line(3, b"c" * 9 + b"\n"),
-        Line(4, None),
-        Line(5, b"\n"),
-        Line(6, b"e"),
-    ]
+def test_a_line_that_is_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamer.intake.lines.MAX_LINE", 100)
     run = Run()
-    assert run.of(Scripted(), io.BytesIO(b"d" * 35)).refused == 1
-    assert run.complaints == ["line 1, body: is longer than 10 bytes; shorten it"]
+    report = run.of(Scripted(), written([hello("a"), b"d" * 101, hello("b")]))
+    assert (run.ids, report.refused) == (["a", "b"], 1)
+    assert run.complaints[0].startswith("line 2, body: is longer than ")
