@@ -139,6 +139,8 @@ class Worker(_Section):
     """Seconds to finish what was admitted after SIGTERM."""
     call_limit: Seconds = 30.0
     """Seconds after which a client call counts as stuck, and the process leaves."""
+    metrics_port: int = Field(0, ge=0, le=65_000)
+    """Port of /metrics on 127.0.0.1, plus the slot; 0: none."""
 
 
 class Bridge(_Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from streamer.clock import Clock
@@ -120,27 +120,46 @@ class EngineHost:
 
 
 class EngineThread:
-    """Turns a host until it is told to stop."""
+    """Opens an engine and turns it until it is told to stop, all on one thread: child processes die with theirs."""
 
-    def __init__(self, host: EngineHost) -> None:
-        self._host = host
-        self._stop = threading.Event()
+    def __init__(self, open_engine: Callable[[], Synthesizer], clock: Clock) -> None:
+        self._open, self._clock = open_engine, clock
+        self._host: EngineHost | None = None
+        self._error: Exception | None = None
+        self._opened, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> EngineHost:
+        """Wait for the engine. Errors: those of opening it."""
         self._thread.start()
+        self._opened.wait()
+        if self._error is not None:
+            raise self._error
+        if self._host is None:
+            raise EngineError("the engine's thread ended before it had an engine")
+        return self._host
 
     def close(self, timeout: float) -> None:
-        """Stop after the step that is under way, and close the engine; give up after `timeout`."""
+        """Stop after the step that is under way and close the engine; give up after `timeout`."""
         self._stop.set()
-        self._host.work.set()
+        if self._host is not None:
+            self._host.work.set()
         self._thread.join(timeout)
-        if not self._thread.is_alive():
-            self._host.close()
 
     def _run(self) -> None:
         try:
+            host = self._host = EngineHost(self._open(), self._clock)
+        except Exception as error:  # noqa: BLE001 - `start` raises it
+            self._error = error
+            return
+        finally:
+            self._opened.set()
+        try:
             while not self._stop.is_set():
-                if not self._host.turn():
-                    self._host.work.wait(_IDLE)
-                    self._host.work.clear()
+                if not host.turn():
+                    host.work.wait(_IDLE)
+                    host.work.clear()
         except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to; the loop asks with `collect`
-            self._host.error = error
+            host.error = error
+        finally:
+            host.close()

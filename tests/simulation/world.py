@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
@@ -209,7 +210,11 @@ class World:
         elif action == "engine":
             self._guarded(slot, host.turn)
         else:
-            self._guarded(slot, lambda: self.striker.strikes("store slow", 3) or pool.work())
+            self._guarded(slot, partial(self._work, pool))
+
+    def _work(self, pool: ManualPool) -> None:
+        if not self.striker.strikes("store slow", 3):
+            pool.work()
 
     def _spawn(self, slot: Slot) -> None:
         pool = ManualPool(self.rng)

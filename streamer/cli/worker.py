@@ -1,0 +1,157 @@
+"""`streamer worker`: speak requests, under a supervisor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from streamer.cli.main import configured
+
+if TYPE_CHECKING:
+    from streamer.settings import Settings
+    from streamer.worker.start import Allowed
+
+
+@click.command()
+@click.option("--instance", help="Name of this worker, unique in its group. Default: host name and slot.")
+@click.option("--processes", type=click.IntRange(1, 64), help="Worker processes; instead of worker.processes.")
+@click.option("--accept-duplicates", is_flag=True, help="Read partitions whose commits are lost from their beginning.")
+@click.option("--accept-loss", is_flag=True, help="Go on where retention has deleted what was not finished.")
+@click.option("--process", type=int, hidden=True, help="Be the process of this slot, without a supervisor.")
+@configured
+def command(
+    settings: Settings,
+    instance: str | None,
+    processes: int | None,
+    accept_duplicates: bool,
+    accept_loss: bool,
+    process: int | None,
+) -> int:
+    """Take requests from Kafka, speak them, commit the results. Prints `ready` once it is a member of its group."""
+    if process is not None:
+        return _work(settings, instance or "", process, accept_duplicates, accept_loss)
+    slots = processes or settings.worker.processes
+    name = instance or socket.gethostname()
+    return _supervise(settings, name if instance or slots > 1 else f"{name}-0", slots)
+
+
+def _supervise(settings: Settings, instance: str, slots: int) -> int:
+    import subprocess
+
+    from streamer.clock import SystemClock
+    from streamer.launch import dying_with_parent
+    from streamer.observe.logs import logger
+    from streamer.worker.supervisor import Supervisor, arguments
+
+    given = sys.argv[1:]
+
+    def start(slot: int) -> subprocess.Popen[str]:
+        command = arguments([sys.executable, "-m", "streamer", *given], instance, slot, slots)
+        return subprocess.Popen(dying_with_parent(command), stdout=subprocess.PIPE, text=True)
+
+    log = logger(settings.log.level, settings.log.format)
+    drain_timeout = settings.worker.drain_timeout + settings.worker.revoke_timeout + 5
+    supervisor = Supervisor(start, slots, SystemClock(), log, drain_timeout=drain_timeout)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: supervisor.stop())
+    return supervisor.run(lambda: click.echo("ready"))
+
+
+def _work(settings: Settings, instance: str, slot: int, accept_duplicates: bool, accept_loss: bool) -> int:
+    """One worker process. Leaves by `os._exit`: librdkafka's own clean-up has been seen to block."""
+    from streamer.errors import ConfigurationError, StreamerError
+    from streamer.worker.start import Allowed
+
+    try:
+        _run(settings, instance, slot, Allowed(accept_duplicates, accept_loss))
+    except ConfigurationError as error:
+        code = error.exit_code
+        for problem in error.problems:
+            click.echo(f"streamer worker {instance}: {problem}", err=True)
+    except StreamerError as error:
+        code = error.exit_code
+        click.echo(f"streamer worker {instance}: {type(error).__name__}: {error}", err=True)
+    else:
+        code = 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _run(settings: Settings, instance: str, slot: int, allowed: Allowed) -> None:
+    import threading
+
+    from prometheus_client import CollectorRegistry, start_http_server
+
+    from streamer.clock import SystemClock
+    from streamer.engines.opening import open_engine
+    from streamer.kafka.confluent import ConfluentBroker
+    from streamer.observe.logs import logger
+    from streamer.observe.metrics import Metrics
+    from streamer.store.opening import open_store
+    from streamer.voices import Voices
+    from streamer.wire import avro
+    from streamer.worker.assembly import Codecs, Surroundings, assemble
+    from streamer.worker.liveness import Liveness, Watchdog
+    from streamer.worker.pool import ThreadPool
+    from streamer.worker.running import run
+    from streamer.worker.synthesis import EngineThread
+
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    clock, log = SystemClock(), logger(settings.log.level, settings.log.format).bind(instance=instance)
+    voices = Voices.load(settings.voices.file)
+    metrics = Metrics(CollectorRegistry())
+    if settings.worker.metrics_port:
+        start_http_server(settings.worker.metrics_port + slot, "127.0.0.1", metrics.registry)
+    store = open_store(settings.store.url)
+    engine_thread = EngineThread(lambda: open_engine(settings.engine, clock), clock)
+    engine = engine_thread.start()
+    liveness = Liveness(clock)
+
+    def stuck() -> str | None:
+        began = engine.step_began
+        if began is not None and clock.monotonic() - began > engine.profile.step_limit:
+            return "an engine step"
+        return liveness.stuck()
+
+    watchdog = Watchdog(stuck)
+    pool = ThreadPool(settings.store.threads)
+    worker = assemble(
+        Surroundings(
+            broker=ConfluentBroker(settings.kafka, log),
+            store=store,
+            engine=engine,
+            pool=pool,
+            codecs=Codecs(avro.requests(), avro.completed(), avro.failed()),
+            voices=voices,
+            clock=clock,
+            log=log,
+            metrics=metrics,
+            liveness=liveness,
+        ),
+        settings,
+        instance,
+        allowed,
+    )
+    try:
+        run(
+            worker,
+            settings.kafka.topics.requests,
+            stopping.is_set,
+            lambda: click.echo("ready"),
+            clock=clock,
+            drain_timeout=settings.worker.drain_timeout,
+            log=log,
+        )
+    finally:
+        watchdog.close()
+        pool.close()
+        engine_thread.close(timeout=2)
+        store.close()
