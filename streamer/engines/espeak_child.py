@@ -26,6 +26,8 @@ _DONT_EXIT = 0x8000
 _UTF8 = 1
 _RATE, _VOLUME, _PITCH = 1, 2, 3
 _PR_SET_PDEATHSIG = 1
+_PART = 1 << 18
+"""Bytes (6 s) after which samples are sent on: a long text shows that it is getting on."""
 
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
@@ -37,9 +39,10 @@ class _Refused(Exception):
 class _Library:
     """espeak-ng, freshly loaded."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
+    def __init__(self, library: ctypes.CDLL, output: int) -> None:
         self._library = library
-        self._pieces: list[bytes] = []
+        self._output = output
+        self._pcm = bytearray()
         self._callback = _Callback(self._take)  # espeak-ng keeps only its address
         self.sample_rate: int = library.espeak_Initialize(
             _SYNCHRONOUS, 0, os.fsencode(espeakng_loader.get_data_path()), _DONT_EXIT
@@ -50,19 +53,26 @@ class _Library:
         self.version = library.espeak_Info(None).decode().split()[0]
         library.espeak_SetSynthCallback(self._callback)
 
-    def speak(self, language: str, text: str, order: Speak) -> bytes:
-        """The samples of one run, as int16."""
-        self._pieces.clear()
+    def speak(self, language: str, text: str, order: Speak) -> None:
+        """Speak one run in the voice of its order."""
         self._call("espeak_SetVoiceByName", language.encode())
         for parameter, value in ((_RATE, order.rate), (_VOLUME, order.volume), (_PITCH, order.pitch)):
             self._call("espeak_SetParameter", parameter, value, 0)
         data = text.encode(errors="replace") + b"\0"
         self._call("espeak_Synth", data, ctypes.c_size_t(len(data)), 0, 1, 0, _UTF8, None, None)
-        return b"".join(self._pieces)
+
+    def flush(self) -> None:
+        _write(self._output, pack(Part(bytes(self._pcm))))
+        self._pcm.clear()
 
     def _take(self, samples: int | None, count: int, _events: int | None) -> int:
         if samples and count > 0:
-            self._pieces.append(ctypes.string_at(samples, 2 * count))
+            self._pcm += ctypes.string_at(samples, 2 * count)
+        if len(self._pcm) >= _PART:
+            try:
+                self.flush()
+            except OSError:
+                os._exit(1)  # nobody listens, and no exception leaves a callback
         return 0
 
     def _call(self, function: str, *arguments: object) -> None:
@@ -72,24 +82,25 @@ class _Library:
 
 
 @contextmanager
-def _loaded() -> Iterator[_Library]:
+def _loaded(output: int) -> Iterator[_Library]:
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     try:
-        yield _Library(library)
+        yield _Library(library, output)
     finally:
         library.espeak_Terminate()
         dlclose(library._handle)
 
 
 def _speak(order: Speak, output: int) -> None:
-    with _loaded() as library:
+    with _loaded(output) as library:
         for language, text in runs(clean(order.text)):
-            _write(output, pack(Part(library.speak(language, text, order))))
+            library.speak(language, text, order)
+        library.flush()
 
 
 def _hello(output: int) -> None:
     """Speak both languages once, which reads their files, and say so."""
-    with _loaded() as library:
+    with _loaded(output) as library:
         for language, text in ((ENGLISH, "a"), (MANDARIN, "一")):
             library.speak(language, text, Speak(text, 170, 50, 100))
         _write(output, pack(Hello(library.version, library.sample_rate)))

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from streamer.clock import ManualClock
+from streamer.engines.base import Failure, Speech
+from streamer.engines.tone import FREE_ROWS, SAMPLE_RATE, SLICE, ToneSynthesizer
+from streamer.errors import EngineError
+from streamer.settings import Tone
+from tests.engines.contract import OTHER, finish, samples, speak, utterance
+
+
+def opened(clock: ManualClock | None = None, **settings: float) -> ToneSynthesizer:
+    return ToneSynthesizer(Tone.model_validate(settings), (clock or ManualClock()).sleep)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text", "frames"), [(0.005, "ten chars.", 1200), (0.1, "abc", 7200), (0, "abc", 1)]
+)
+def test_length_follows_the_characters(seconds: float, text: str, frames: int) -> None:
+    (sound,) = speak(opened(seconds_per_character=seconds), utterance(text))
+    assert len(sound) == frames
+
+
+def test_a_long_tone_repeats_by_the_second() -> None:
+    (sound,) = speak(opened(seconds_per_character=0.1), utterance("x" * 35))
+    assert len(sound) == 3.5 * SAMPLE_RATE
+    np.testing.assert_array_equal(sound[:SAMPLE_RATE], sound[2 * SAMPLE_RATE : 3 * SAMPLE_RATE])
+    jump = np.abs(np.diff(sound.astype(np.int32)))
+    assert jump[SAMPLE_RATE - 1] <= jump.max()
+    assert jump.max() < 10_000
+
+
+def test_it_is_two_tones_that_differ_by_text_voice_and_seed() -> None:
+    engine = opened(seconds_per_character=0.25)
+    sounds = speak(engine, utterance("text"), utterance("tent"), utterance("text", OTHER), utterance("text", seed=1))
+    assert len({sound.tobytes() for sound in sounds}) == 4
+    for sound in sounds:
+        assert np.abs(sound).max() < 32_000
+        power = np.abs(np.fft.rfft(sound)) ** 2
+        assert np.sort(power)[-2:].sum() > 0.99 * power.sum()
+
+
+def test_many_texts_sound_differently() -> None:
+    sounds = speak(opened(), *[utterance(f"text {number}") for number in range(2_000)])
+    assert len({sound.tobytes() for sound in sounds}) == 2_000
+
+
+def test_a_batch_costs_as_much_as_one_row() -> None:
+    for count in (1, 4):
+        clock = ManualClock(0.0)
+        speak(opened(clock, cost_per_character=1.0, rows=4), *[utterance("x" * 25)] * count)
+        assert clock.monotonic() == 25.0
+
+
+def test_rows_that_do_not_fit_wait() -> None:
+    clock = ManualClock(0.0)
+    speak(opened(clock, cost_per_character=1.0, rows=2), *[utterance("x" * 10)] * 5)
+    assert clock.monotonic() == 30.0
+
+
+def test_short_ones_leave_and_others_join_while_a_long_one_is_spoken() -> None:
+    engine = opened(cost_per_character=0.1, rows=2)
+    long = engine.submit(utterance("x" * 4 * SLICE))
+    short = [engine.submit(utterance("x" * SLICE)) for _ in range(3)]
+    steps = [[report.ticket for report in engine.step()] for _ in range(4)]
+    assert steps == [[short[0]], [short[1]], [short[2]], [long]]
+
+
+def test_free_work_is_done_in_large_batches() -> None:
+    engine = opened(rows=1)
+    for number in range(FREE_ROWS + 1):
+        engine.submit(utterance(f"{number}"))
+    assert [len(engine.step()) for _ in range(3)] == [FREE_ROWS, 1, 0]
+
+
+def test_fail_always() -> None:
+    engine = opened()
+    for _ in range(3):
+        (report,) = finish_one(engine, "hello [[fail]]")
+        assert isinstance(report, Failure)
+        assert not report.out_of_memory
+
+
+def test_fail_the_first_times_of_each_text() -> None:
+    engine = opened()
+    seen = [isinstance(finish_one(engine, "a [[fail:2]]")[0], Speech) for _ in range(4)]
+    assert seen == [False, False, True, False]
+    assert isinstance(finish_one(engine, "b [[fail:1]]")[0], Failure)
+    assert isinstance(finish_one(engine, "b [[fail:1]]")[0], Speech)
+    assert isinstance(finish_one(engine, "b [[fail:0]]")[0], Speech)
+
+
+def test_raise_takes_everything_with_it() -> None:
+    engine = opened(cost_per_character=0.1)
+    for text in ("one", "two [[raise]]", "three"):
+        engine.submit(utterance(text))
+    with pytest.raises(EngineError, match="raise"):
+        engine.step()
+    assert engine.step() == []
+    samples(finish_one(engine, "one")[0])
+
+
+def test_out_of_memory_with_neighbours_only() -> None:
+    engine = opened(cost_per_character=0.1)
+    large, small = engine.submit(utterance("[[oom]]")), engine.submit(utterance("small"))
+    reported = finish(engine, 2)
+    assert reported[large] == Failure(large, "the text holds [[oom]]", out_of_memory=True)
+    samples(reported[small])
+    samples(finish_one(engine, "[[oom]]")[0])
+
+
+def test_of_texts_that_all_need_the_memory_one_is_spoken() -> None:
+    engine = opened()
+    for _ in range(3):
+        engine.submit(utterance("[[oom]]"))
+    reports = finish(engine, 3).values()
+    assert sum(isinstance(report, Speech) for report in reports) == 1
+
+
+def test_a_share_of_texts_fails_and_always_the_same() -> None:
+    texts = [f"text {number}" for number in range(1_000)]
+    runs = []
+    for _ in range(2):
+        engine = opened(failure_rate=0.2)
+        tickets = {engine.submit(utterance(text)): text for text in texts}
+        runs.append(
+            {tickets[ticket] for ticket, report in finish(engine, 1_000).items() if isinstance(report, Failure)}
+        )
+    assert runs[0] == runs[1]
+    assert 130 < len(runs[0]) < 270
+
+
+@pytest.mark.parametrize("text", ["[[", "[[fail", "[[fail:]]", "[[fail:x]]", "[fail]", "[[other]]"])
+def test_what_is_no_marker_is_spoken(text: str) -> None:
+    samples(finish_one(opened(), text)[0])
+
+
+def finish_one(engine: ToneSynthesizer, text: str) -> list[Speech | Failure]:
+    engine.submit(utterance(text))
+    return list(finish(engine, 1).values())
