@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -89,7 +91,7 @@ class Espeak(_Section):
 
     processes: Count = 2
     timeout: Seconds = 30.0
-    """Seconds after which one utterance counts as hung."""
+    """Seconds without a sound after which a child process counts as hung."""
 
 
 class Tone(_Section):
@@ -200,20 +202,20 @@ class Settings(BaseSettings):
 
 def load(config: Path | None) -> Settings:
     """Read the file, if any, and the environment. Errors: ConfigurationError that lists everything that is wrong."""
-    problems = _unknown_variables()
+    problems = _unknown_variables() + _no_objects()
     document: dict[str, Any] = {}
     if config is not None:
         try:
             document = tomllib.loads(config.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigurationError([f"--config {config}: {error}"]) from error
+            raise ConfigurationError([*problems, f"--config {config}: {error}"]) from error
     try:
         settings = Settings(**document)
     except ValidationError as error:
         problems += [_problem(detail) for detail in error.errors()]
         raise ConfigurationError(problems) from error
-    except ValueError as error:  # pydantic-settings: a value that should be JSON and is not
-        raise ConfigurationError([*problems, str(error)]) from error
+    except ValueError as error:  # pydantic-settings cannot parse what `_no_objects` found, and names no variable
+        raise ConfigurationError(problems or [str(error)]) from error
     if problems:
         raise ConfigurationError(problems)
     return settings
@@ -227,6 +229,29 @@ def _unknown_variables() -> list[str]:
         for name in sorted(os.environ)
         if name.startswith(_PREFIX) and (section := name[len(_PREFIX) :].split("__")[0].lower()) not in sections
     ]
+
+
+def _no_objects() -> list[str]:
+    """Variables that stand for a whole table and are no JSON."""
+    tables = {f"{_PREFIX}{'__'.join(path)}".upper() for path in _tables(Settings)}
+    problems = []
+    for name in sorted(os.environ):
+        if name.upper() in tables:
+            try:
+                json.loads(os.environ[name])
+            except ValueError:
+                problems.append(f'environment variable {name}: must be a JSON object, such as {{"key": "value"}}')
+    return problems
+
+
+def _tables(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if get_origin(kind) is dict:
+            yield (name,)
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield (name,)
+            yield from ((name, *path) for path in _tables(kind))
 
 
 def _problem(detail: Any) -> str:
