@@ -1,14 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from typing import Any
 
 import httpx
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from streamer.bridge.probes import Probe
 from streamer.clock import SystemClock
@@ -17,12 +13,11 @@ from streamer.kafka.base import headers_of
 from streamer.records import Event, SpeechRequest
 from streamer.store.memory import MemoryStore
 from streamer.submission import is_traceparent
-from tests.bridge.running import AUDIO, NOW, HeldPublisher, LostStore, Running, decide, memory_cluster, running
+from tests.bridge.running import AUDIO, NOW, HeldPublisher, LostStore, decide, memory_cluster, running, until
 
 HELLO = {"source": "shop", "id": "1", "text": "hello"}
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 KIND = "application/problem+json"
-WORD = "s3cret"
 
 
 def test_accepted_means_that_the_topic_has_it() -> None:
@@ -212,127 +207,6 @@ def test_a_store_that_is_down_or_hangs_is_unknown() -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(
-    ("content", "detail", "field"),
-    [
-        (b'{"text": "a", }', "byte 14", "body"),
-        (b"", "is not JSON", "body"),
-        (b"[]", "expected `object`", "body"),
-        (b'{"text": 5}', "got `int`", "text"),
-        (b'{"metadata": {"a": 1}}', "got `int`", "metadata[...]"),
-        (b'{"text": "a", "colour": 1}', "no field of a request", "colour"),
-        (b'{"event": {"type": "t", "data": [1]}}', "JSON object", "event.data"),
-    ],
-)
-def test_malformed_bodies(content: bytes, detail: str, field: str) -> None:
-    async def scenario() -> None:
-        async with running() as bridge:
-            response = await bridge.post(content=content, headers={"content-type": "application/json"})
-            assert (response.status_code, response.json()["code"]) == (400, "malformed_request")
-            [error] = response.json()["errors"]
-            assert error["field"] == field
-            assert detail in error["message"]
-
-    asyncio.run(scenario())
-
-
-def test_an_invalid_request_names_all_fields() -> None:
-    body = {"source": "", "id": "a\nb", "text": " ", "format": "x", "sample_rate": 1, "output_name": "../a"}
-
-    async def scenario() -> None:
-        async with running() as bridge:
-            response = await bridge.post(body)
-            assert response.status_code == 422
-            assert response.headers["content-type"] == KIND
-            problem = response.json()
-            assert (problem["status"], problem["title"], problem["code"]) == (
-                422,
-                "Unprocessable Entity",
-                "invalid_request",
-            )
-            assert [error["field"] for error in problem["errors"]] == list(body)
-            assert bridge.counted("refused") == 1
-
-    asyncio.run(scenario())
-
-
-def test_other_content_is_refused() -> None:
-    async def scenario() -> None:
-        async with running() as bridge:
-            for headers in (
-                {"content-type": "text/plain"},
-                {},
-                {"content-type": "application/json", "content-encoding": "gzip"},
-            ):
-                response = await bridge.post(content=json.dumps(HELLO).encode(), headers=headers)
-                assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
-            kind = {"content-type": "Application/JSON; charset=utf-8"}
-            assert (await bridge.post(content=json.dumps(HELLO).encode(), headers=kind)).status_code == 202
-
-    asyncio.run(scenario())
-
-
-def test_a_large_body_is_refused_announced_or_not() -> None:
-    async def chunks() -> Any:
-        for _ in range(10):
-            yield b" " * 50
-
-    async def scenario() -> None:
-        async with running(max_body=200) as bridge:
-            kind = {"content-type": "application/json"}
-            bodies: list[tuple[Any, dict[str, str]]] = [
-                (b" " * 201, kind),
-                (chunks(), kind),
-                (b"", {**kind, "content-length": "9" * 6_000}),
-            ]
-            for content, headers in bodies:
-                response = await bridge.post(content=content, headers=headers)
-                assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
-                assert response.headers["connection"] == "close"
-            body = json.dumps(HELLO).encode()
-            assert (await bridge.post(content=body + b" " * (200 - len(body)), headers=kind)).status_code == 202
-
-    asyncio.run(scenario())
-
-
-def test_a_request_that_no_record_takes_is_refused() -> None:
-    async def scenario() -> None:
-        async with running(max_bytes=10_000) as bridge:
-            response = await bridge.post({**HELLO, "text": "语" * 3_000})
-            assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
-            assert bridge.records == []
-
-    asyncio.run(scenario())
-
-
-def test_the_token() -> None:
-    async def scenario() -> None:
-        async with running(token=WORD) as bridge:
-            for headers in ({}, {"x-webhook-token": "wrong"}, {"x-webhook-token": ""}):
-                response = await bridge.post(HELLO, headers=headers)
-                assert (response.status_code, response.json()["code"]) == (401, "unauthorized")
-            assert (await bridge.post(HELLO, headers={"X-Webhook-Token": WORD})).status_code == 202
-            assert len(bridge.records) == 1
-
-    asyncio.run(scenario())
-
-
-def test_other_paths_and_methods() -> None:
-    async def scenario() -> None:
-        async with running() as bridge:
-            for method, path, status in (
-                ("GET", "/webhook/tts", 405),
-                ("POST", "/healthz", 405),
-                ("GET", "/", 404),
-                ("POST", "/webhook/tts/", 404),
-            ):
-                response = await bridge.client.request(method, path)
-                assert (response.status_code, response.headers["content-type"]) == (status, KIND)
-                assert ("allow" in response.headers) == (status == 405)
-
-    asyncio.run(scenario())
-
-
 def test_health_readiness_and_metrics() -> None:
     class Clock(SystemClock):
         ahead = 0.0
@@ -392,59 +266,3 @@ def test_a_fault_of_ours_is_a_problem_without_a_traceback(capsys: pytest.Capture
 
     asyncio.run(scenario())
     assert "ZeroDivisionError: a fault" in capsys.readouterr().err
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-FIELDS = {
-    "source": st.text(min_size=1, max_size=5) | JSON,
-    "id": st.sampled_from(["1", "2", ""]) | JSON,
-    "text": st.text(min_size=1) | JSON,
-    "event": st.fixed_dictionaries({"type": st.text(), "data": JSON}) | JSON,
-    "voice": st.text() | JSON,
-    "seed": st.integers() | JSON,
-    "sample_rate": st.integers() | JSON,
-    "output_name": st.text() | JSON,
-    "metadata": st.dictionaries(st.text(), st.text()) | JSON,
-    "expires_at": st.integers() | st.datetimes().map(str) | JSON,
-    "other": JSON,
-}
-
-
-BODIES = st.lists(st.fixed_dictionaries({}, optional=FIELDS).map(json.dumps) | st.binary(), min_size=1, max_size=5)
-
-
-def test_whatever_is_posted_nothing_breaks_and_nothing_is_accepted_in_vain() -> None:
-    async def scenario(bridge: Running, bodies: list[str | bytes]) -> None:
-        before = len(bridge.records)
-        posts = [bridge.post(content=body, headers={"content-type": "application/json"}) for body in bodies]
-        answers = await asyncio.gather(*posts)
-        assert {answer.status_code for answer in answers} <= {202, 400, 409, 422}
-        accepted = {answer.json()["task_id"] for answer in answers if answer.status_code == 202}
-        assert accepted <= {request.id for request in bridge.requests}
-        assert len(bridge.records) - before <= sum(answer.status_code == 202 for answer in answers)
-        for answer in answers:
-            assert answer.status_code in (202, 409) or answer.json()["errors"]
-
-    with asyncio.Runner() as runner:
-        context = running()
-        bridge = runner.run(context.__aenter__())
-
-        @settings(deadline=None)
-        @given(BODIES)
-        def holds(bodies: list[str | bytes]) -> None:
-            runner.run(scenario(bridge, bodies))
-
-        try:
-            holds()
-        finally:
-            runner.run(context.__aexit__(None, None, None))
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.005)
