@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -10,19 +11,21 @@ import click
 import msgspec
 
 from streamer.cli.main import configured
-from streamer.errors import EXIT_DONE, EXIT_FAILED, EngineError, RequestFailed, StoreUnavailable
+from streamer.errors import EXIT_DONE, EXIT_FAILED, EngineError, RequestFailed, StoreUnavailable, StreamerError
 from streamer.identity import fingerprint
 from streamer.records import FailureCode, SpeechRequest
 from streamer.validation import InvalidRequest, Problem, checked, from_json
 
 if TYPE_CHECKING:
     from streamer.engines.base import Failure, Speech, Synthesizer, Ticket, Utterance
-    from streamer.intake.jsonl import Line
+    from streamer.intake.lines import Line, Lines
     from streamer.settings import Settings
     from streamer.voices import Voices
 
 _WINDOW = 64
 """Utterances in the engine at once."""
+_PATIENCE = 60.0
+"""Seconds between two looks at an input that is silent."""
 _MAX_FILE_NAME = 240
 """Bytes, which leaves room for an extension."""
 
@@ -41,7 +44,7 @@ def command(settings: Settings, file: IO[bytes], out: Path) -> int:
     """
     from streamer.clock import SystemClock
     from streamer.engines.opening import open_engine
-    from streamer.intake.jsonl import lines
+    from streamer.intake.lines import Lines
     from streamer.voices import Voices
 
     voices = Voices.load(settings.voices.file)
@@ -55,7 +58,7 @@ def command(settings: Settings, file: IO[bytes], out: Path) -> int:
 
     engine = open_engine(settings.engine, SystemClock())
     try:
-        failed = _Synthesis(settings, voices, engine, out, emit).run(lines(file))
+        failed = _Synthesis(settings, voices, engine, out, emit).run(Lines(file))
     finally:
         engine.close()
     return EXIT_FAILED if failed else EXIT_DONE
@@ -79,9 +82,9 @@ class _Synthesis:
         self._names: dict[str, int] = {}
         self._failed = 0
 
-    def run(self, lines: Iterable[Line]) -> int:
-        """How many failed."""
-        for line in lines:
+    def run(self, lines: Lines) -> int:
+        """How many failed. Errors: StreamerError when the input cannot be read or a file not written."""
+        while (line := self._next(lines)) is not None:
             if line.data is None or line.data.strip():
                 self._take(line)
             while len(self._jobs) >= _WINDOW:
@@ -94,6 +97,19 @@ class _Synthesis:
             while self._jobs:
                 self._step(alone=True)
         return self._failed
+
+    def _next(self, lines: Lines) -> Line | None:
+        """The next line. While none comes, as from a pipe, what is in the engine goes on."""
+        from streamer.intake.lines import NotYet
+
+        while True:
+            try:
+                return lines.next(0 if self._jobs else _PATIENCE)
+            except OSError as error:
+                raise StreamerError(f"the input cannot be read: {error.strerror}") from error
+            except NotYet:
+                if self._jobs:
+                    self._step()
 
     def _take(self, line: Line) -> None:
         request = None
@@ -194,7 +210,8 @@ class _Synthesis:
             part.write_bytes(encoded.data)
             part.replace(file)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
             raise StoreUnavailable(f"cannot write {file}: {error.strerror}") from error
         self._emit(
             {
