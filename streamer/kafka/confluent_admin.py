@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # some are exported without saying so
@@ -15,14 +16,19 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # some are ex
     TopicDescription,
 )
 
-from streamer.errors import ConfigurationError
+from streamer.errors import BrokerUnreachable, ConfigurationError
 from streamer.kafka.base import Commit, Partition, Topic
 from streamer.kafka.confluent_errors import administered, answered
 
 _LATE = 2.0
 """Seconds that a future may outlast the request's own timeout."""
 
+_PAUSE = 0.1
+"""Seconds between two questions to a coordinator that is still loading: on a fresh cluster it is at first."""
+
 _MEMBERS = frozenset({KafkaError.UNKNOWN_MEMBER_ID, KafkaError.NON_EMPTY_GROUP, KafkaError.STALE_MEMBER_EPOCH})
+
+T = TypeVar("T")
 
 
 class ConfluentAdmin:
@@ -89,8 +95,9 @@ class ConfluentAdmin:
 
     def commits(self, group: str, partitions: Sequence[Partition], timeout: float) -> dict[Partition, Commit | None]:
         """Errors: BrokerUnreachable also while an open transaction is about to commit for the group."""
-        if not partitions:
-            return {}
+        return _patiently(lambda: self._commits(group, partitions, timeout), timeout) if partitions else {}
+
+    def _commits(self, group: str, partitions: Sequence[Partition], timeout: float) -> dict[Partition, Commit | None]:
         request = ConsumerGroupTopicPartitions(group, [TopicPartition(p.topic, p.number) for p in partitions])
         future = self._client.list_consumer_group_offsets([request], require_stable=True, request_timeout=timeout)[
             group
@@ -106,8 +113,10 @@ class ConfluentAdmin:
         return found
 
     def set_commits(self, group: str, commits: Mapping[Partition, Commit], timeout: float) -> None:
-        if not commits:
-            return
+        if commits:
+            _patiently(lambda: self._set_commits(group, commits, timeout), timeout)
+
+    def _set_commits(self, group: str, commits: Mapping[Partition, Commit], timeout: float) -> None:
         offsets = [TopicPartition(p.topic, p.number, c.offset, c.metadata) for p, c in commits.items()]
         request = ConsumerGroupTopicPartitions(group, offsets)
         future = self._client.alter_consumer_group_offsets([request], request_timeout=timeout)[group]
@@ -126,6 +135,18 @@ def reach(bootstrap_servers: str, timeout: float) -> None:
     client = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
     with answered(bootstrap_servers):
         client.list_topics(timeout=timeout)
+
+
+def _patiently(ask: Callable[[], T], timeout: float) -> T:
+    """Ask again what passes by itself, for `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return ask()
+        except BrokerUnreachable:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_PAUSE)
 
 
 def _refusal(group: str, error: KafkaError) -> Exception:
