@@ -65,8 +65,11 @@ class Verdicts:
     def settle(self, verdict: Verdict) -> Verdict:
         """Put it if none stands, and read back the one that stands: this one or an earlier one."""
         key = _key(Identity(*verdict.identity).folder, verdict.generation)
-        self._store.put(key, _ENCODER.encode(verdict))
+        data = _ENCODER.encode(verdict)
+        self._store.put(key, data)
         standing = self._store.get(key)
+        if standing == data:
+            return verdict
         if standing is None:
             raise StoreRejected(f"{key} vanished right after it was written; is something deleting from the store?")
         return _decode(standing)

@@ -28,10 +28,12 @@ class AvroCodec(Generic[R]):
         self._record: type[R] = record
         self._current = fastavro.parse_schema(schemas.plain(schemas.current(name)))
         self._head = MARKER + schemas.fingerprint(schemas.current(name))
-        self._writers = {
-            schemas.fingerprint(schema): fastavro.parse_schema(schemas.plain(schema))
+        # By fingerprint: the schema to read with, and the one to read into where that is not the same.
+        self._writers: dict[bytes, tuple[Any, Any]] = {
+            schemas.fingerprint(schema): (fastavro.parse_schema(schemas.plain(schema)), self._current)
             for schema in schemas.history(name)
         }
+        self._writers[self._head[2:]] = (self._current, None)
 
     def encode(self, record: R) -> bytes:
         out = BytesIO()
@@ -44,8 +46,8 @@ class AvroCodec(Generic[R]):
             raise RequestFailed(FailureCode.UNDECODABLE, "the record has no value; send an Avro SpeechRequest")
         if data[:2] != MARKER:
             raise RequestFailed(FailureCode.UNDECODABLE, _what(data))
-        writer = self._writers.get(data[2:_HEAD])
-        if writer is None:
+        known = self._writers.get(data[2:_HEAD])
+        if known is None:
             raise RequestFailed(
                 FailureCode.UNDECODABLE,
                 f"unknown schema fingerprint {data[2:_HEAD].hex()}; write one of the versions in schemas/history",
@@ -53,7 +55,7 @@ class AvroCodec(Generic[R]):
         body = BytesIO(data)
         body.seek(_HEAD)
         try:
-            fields: Any = fastavro.schemaless_reader(body, writer, None if writer == self._current else self._current)
+            fields: Any = fastavro.schemaless_reader(body, *known)
             record: R = msgspec.convert(fields, self._record)
         except Exception as error:  # fastavro raises whatever its parsing met: EOFError, IndexError, …
             raise RequestFailed(

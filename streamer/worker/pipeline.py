@@ -128,6 +128,8 @@ class Pipeline:
             return
         if isinstance(outcome, StoreRejected):
             self._rejected(done.job, outcome)
+        elif isinstance(outcome, RequestFailed):
+            self._fail(task, FailureCode(outcome.code), outcome.message)
         elif isinstance(outcome, Exception):
             raise outcome
         elif isinstance(outcome, Standing):
