@@ -95,8 +95,10 @@ def consumer(kafka: Kafka, group: str, instance: str) -> dict[str, Any]:
 
 
 def reader(kafka: Kafka) -> dict[str, Any]:
-    # Assigned by hand, it joins no group and commits nothing; the id is one that the user has the right to.
-    return common(kafka) | _reading(kafka.group) | {"auto.offset.reset": "earliest"} | kafka.properties
+    # Assigned by hand, it joins no group and commits nothing; the id is one that the user has the right to, and the
+    # session only has to go with the user's max.poll.interval.ms.
+    own = {"auto.offset.reset": "earliest", "session.timeout.ms": _milliseconds(kafka.session_timeout)}
+    return common(kafka) | _reading(kafka.group) | own | kafka.properties
 
 
 def _reading(group: str) -> dict[str, Any]:

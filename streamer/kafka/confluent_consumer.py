@@ -14,40 +14,47 @@ from streamer.observe.logs import Log
 
 
 class ConfluentConsumer:
-    """See kafka.base.Consumer. With `kafka.protocol = consumer` the member id is never empty: the client makes it.
+    """See kafka.base.Consumer. The member id is empty also for a member that was never assigned anything.
 
     librdkafka is told of a rebalance with empty lists, and starts each partition when `start` says where.
     """
 
     def __init__(self, client: confluent_kafka.Consumer, log: Log) -> None:
         self._client, self._log = client, log
+        self._listener: RebalanceListener | None = None
         self._assigned: set[Partition] = set()
         self._started: set[Partition] = set()
         self._paused: set[Partition] = set()
+        self._member = False
         self._closed = False
 
     def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
         def on_assign(client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
             self._call(client.incremental_assign, [])
+            self._member = True
             assigned = _partitions(partitions)
             self._assigned.update(assigned)
             listener.assigned(assigned)
 
-        def on_revoke(client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
-            taken(partitions, listener.revoked)
+        def on_revoke(_client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
+            self._give_up(_partitions(partitions), listener.revoked)
 
-        def on_lost(client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
-            taken(partitions, listener.lost)
+        def on_lost(_client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
+            self._member = False
+            self._give_up(_partitions(partitions), listener.lost)
 
-        def taken(partitions: list[TopicPartition], tell: Callable[[Sequence[Partition]], None]) -> None:
-            gone = _partitions(partitions)
-            try:
-                tell(gone)
-            finally:
-                self._unassign([partition for partition in gone if partition in self._started])
-                self._assigned.difference_update(gone)
-
+        self._listener = listener
         self._client.subscribe(list(topics), on_assign=on_assign, on_revoke=on_revoke, on_lost=on_lost)
+
+    def _give_up(self, partitions: Sequence[Partition], tell: Callable[[Sequence[Partition]], None]) -> None:
+        told = [partition for partition in partitions if partition in self._assigned]
+        try:
+            if told:
+                tell(told)
+        finally:
+            self._assigned.difference_update(told)
+            # Also an empty list: librdkafka waits for the answer.
+            self._unassign([partition for partition in partitions if partition in self._started])
 
     def poll(self, max_records: int, timeout: float) -> list[Record]:
         return fetch(self._client, max_records, timeout, self._trouble)
@@ -114,15 +121,25 @@ class ConfluentConsumer:
         return bounds(self._client, partition, timeout)
 
     def member_id(self) -> str:
-        return self._client.memberid() or ""
+        # With the protocol `consumer` librdkafka makes an id before it joins and keeps it when it is evicted; the
+        # broker takes offsets under such an id, without any check, while the group has no members.
+        return (self._client.memberid() or "") if self._member else ""
 
     def group_metadata(self) -> GroupMetadata:
         metadata: GroupMetadata = self._client.consumer_group_metadata()
         return metadata
 
     def close(self) -> None:
-        if not self._closed:
-            self._closed = True
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            # Told here, while it is a member: within librdkafka's close it may have left the group already (seen
+            # with the classic protocol, shortly after a rebalance), and what it then commits is refused.
+            if self._listener is not None and self._assigned:
+                tell = self._listener.revoked if self.member_id() else self._listener.lost
+                self._give_up(sorted(self._assigned), tell)
+        finally:
             self._client.close()
 
     def _call(self, change: Callable[[list[TopicPartition]], None], partitions: list[TopicPartition]) -> None:

@@ -1,0 +1,90 @@
+"""Fixtures that need something from outside: a real Kafka, and what to do where it cannot be had.
+
+STREAMER_TEST_KAFKA names the bootstrap servers of a Kafka to test on; STREAMER_TEST_REQUIRE makes a part that is
+missing a failure instead of a skip.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import pytest
+
+from streamer.embedded.broker import EmbeddedKafka
+from streamer.errors import EmbeddedError
+
+# Taken out of the environment: programs under test would refuse variables that are no settings.
+_KAFKA = os.environ.pop("STREAMER_TEST_KAFKA", "")
+_REQUIRE = bool(os.environ.pop("STREAMER_TEST_REQUIRE", ""))
+
+_SHORT_SESSIONS = "1000"
+
+
+class Cluster(NamedTuple):
+    """A Kafka to test on."""
+
+    servers: str
+    shortest_session: float
+    """Seconds; the broker's group.min.session.timeout.ms."""
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test, or fail it where nothing may be missing."""
+    if _REQUIRE:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    if _KAFKA:
+        yield Cluster(_KAFKA, 6.0)
+        return
+    with ExitStack() as stack:
+        container = _container()
+        if container is not None:
+            yield Cluster(stack.enter_context(container).get_bootstrap_server(), 1.0)
+            return
+        try:
+            broker = stack.enter_context(EmbeddedKafka(Path(tmp_path_factory.mktemp("kafka")), 0))
+        except EmbeddedError as error:
+            missing(f"no Kafka: STREAMER_TEST_KAFKA is not set, no container engine answers, and {error}")
+        yield Cluster(broker.bootstrap_servers, 1.0)
+
+
+@pytest.fixture(scope="session")
+def kafka(cluster: Cluster) -> str:
+    """Bootstrap servers of a real Kafka."""
+    return cluster.servers
+
+
+@pytest.fixture
+def unique(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Makes names of topics and groups that no other test has."""
+    test = re.sub(r"[^A-Za-z0-9._-]+", "-", request.node.name)[:80]
+    return lambda name: f"{test}-{name}-{secrets.token_hex(4)}"
+
+
+def _container() -> Any:
+    """A Kafka container, where an engine answers."""
+    try:
+        import docker  # type: ignore[import-untyped]
+        from testcontainers.community.kafka import KafkaContainer
+    except ImportError:
+        return None
+    try:
+        client = docker.from_env(timeout=5)
+    except docker.errors.DockerException:
+        return None
+    client.close()
+    container = KafkaContainer("confluentinc/cp-kafka:8.2.0").with_kraft()
+    for name in ("TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "TRANSACTION_STATE_LOG_MIN_ISR"):
+        container.with_env(f"KAFKA_{name}", "1")
+    container.with_env("KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS", _SHORT_SESSIONS)
+    return container
