@@ -1,0 +1,200 @@
+"""`streamer check`: validate the configuration and reach every dependency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from streamer.cli.main import configured
+from streamer.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_NEVER_RESTART,
+    ConfigurationError,
+    StopWorker,
+    StreamerError,
+)
+
+if TYPE_CHECKING:
+    from streamer.kafka.base import Admin, Topic
+    from streamer.settings import Settings
+
+_KAFKA = 10.0
+_COMMITS = 15.0
+"""Seconds; behind a worker's open transaction its commits are told only when that ends (kafka.transaction_timeout)."""
+_SENTENCE = "This is a check."
+
+
+class _Line(NamedTuple):
+    """What was found out about a dependency; `state`: ok, warning or failed."""
+
+    state: str
+    text: str
+
+
+Check = Callable[[], Iterator[_Line]]
+"""Raises a StreamerError where the dependency cannot be had."""
+
+
+@click.command()
+@configured
+def command(settings: Settings) -> int:
+    """Reach Kafka, topics, group, store, voices and engine, and say a line of each: ok, warning or failed.
+
+    Nothing is created, but the store is written to. Exit 0 where nothing failed, 2 for wrong configuration, else 1.
+    """
+    kafka = _Kafka(settings)
+    checks: dict[str, Check] = {
+        "kafka": kafka.cluster,
+        "topics": kafka.topics,
+        "group": kafka.group,
+        "store": lambda: _store(settings),
+        "voices": lambda: _voices(settings),
+        "engine": lambda: _engine(settings),
+        "bridge": lambda: _bridge(settings),
+    }
+    return max([_told(name, check) for name, check in checks.items()])
+
+
+def _told(name: str, check: Check) -> int:
+    """Say what was found; the exit code it makes for."""
+    code = EXIT_DONE
+    try:
+        for state, text in check():
+            click.echo(f"ok {name} {text}" if state == "ok" else f"{state} {name}: {text}")
+            code = max(code, EXIT_FAILED if state == "failed" else EXIT_DONE)
+    except ConfigurationError as error:
+        for problem in error.problems:
+            click.echo(f"failed {name}: {problem}")
+        return EXIT_NEVER_RESTART
+    except StreamerError as error:
+        click.echo(f"failed {name}: {error}")
+        return EXIT_FAILED
+    return code
+
+
+class _Kafka:
+    """The checks that need the cluster: where it does not answer, the later ones are not asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self._names = settings, settings.kafka.topics
+        self._admin: Admin | None = None
+        self._requests: Topic | None = None
+
+    def cluster(self) -> Iterator[_Line]:
+        from streamer.errors import BrokerUnreachable
+        from streamer.kafka.confluent import ConfluentBroker
+        from streamer.observe.logs import logger
+
+        servers = self._settings.kafka.bootstrap_servers
+        admin = ConfluentBroker(self._settings.kafka, logger("error", self._settings.log.format)).admin()
+        try:
+            cluster = admin.cluster_id(_KAFKA)
+        except BrokerUnreachable as error:
+            raise BrokerUnreachable(
+                f"{servers} does not answer ({error}): start it, or set kafka.bootstrap_servers "
+                "(environment: STREAMER_KAFKA__BOOTSTRAP_SERVERS) and, where it asks for TLS or SASL, kafka.properties"
+            ) from error
+        self._admin = admin
+        yield _Line("ok", f"{servers}, cluster {cluster}")
+
+    def topics(self) -> Iterator[_Line]:
+        from streamer.kafka.topology import check
+
+        if self._admin is None:
+            yield _Line("failed", "not asked, for Kafka does not answer")
+            return
+        found = self._admin.topics([self._names.requests, self._names.completed, self._names.failed], _KAFKA)
+        self._requests = found[self._names.requests]
+        failed = False
+        for name, topic in found.items():
+            if topic is None:
+                failed = True
+                yield _Line("failed", f"{name} does not exist: run `streamer topics`")
+                continue
+            for finding in check(topic, self._settings.kafka):
+                failed = failed or finding.severity == "error"
+                state = "failed" if finding.severity == "error" else "warning"
+                yield _Line(state, f"{name}: {finding.key} is {finding.value}: {finding.remedy}")
+        if not failed:
+            yield _Line("ok", ", ".join(found))
+
+    def group(self) -> Iterator[_Line]:
+        """As a worker will judge its commits, less whether the log lost its end."""
+        from streamer.kafka.base import Partition
+        from streamer.store.groups import Groups
+        from streamer.store.opening import open_store
+        from streamer.worker.metadata import MetadataCodec
+        from streamer.worker.start import Allowed, Starts
+
+        if self._admin is None or self._requests is None:
+            yield _Line("failed", "not asked, for its topic was not found")
+            return
+        group, topic = self._settings.kafka.group, self._requests
+        partitions = [Partition(topic.name, number) for number in range(topic.partitions)]
+        commits = self._admin.commits(group, partitions, _COMMITS)
+        lows = self._admin.low_watermarks(partitions, _KAFKA)
+        failed = False
+        with closing(open_store(self._settings.store.url)) as store:
+            groups = Groups(store)
+            starts = Starts(MetadataCodec(groups.store_id(), topic.id), groups, topic.id, group, Allowed())
+            for partition, commit in commits.items():
+                try:
+                    starts.ledger(partition, commit, (lows[partition], commit.offset if commit else lows[partition]))
+                except StopWorker as error:
+                    failed = True
+                    yield _Line("failed", str(error))
+        if not failed:
+            yield _Line("ok", f"{group}, begun in all {len(partitions)} partitions of {topic.name}")
+
+
+def _store(settings: Settings) -> Iterator[_Line]:
+    from streamer.store.groups import Groups
+    from streamer.store.opening import open_store
+
+    with closing(open_store(settings.store.url)) as store:
+        yield _Line("ok", f"{settings.store.url}, id {Groups(store).store_id()}")
+
+
+def _voices(settings: Settings) -> Iterator[_Line]:
+    from streamer.voices import Voices
+
+    voices = Voices.load(settings.voices.file)
+    yield _Line("ok", f"{settings.voices.file}: {', '.join(voices.names)}; default {voices.default}")
+
+
+def _engine(settings: Settings) -> Iterator[_Line]:
+    from streamer.clock import SystemClock
+    from streamer.engines.base import Failure, Speech, Utterance
+    from streamer.engines.opening import open_engine
+    from streamer.voices import Voice
+
+    clock = SystemClock()
+    with closing(open_engine(settings.engine, clock)) as engine:
+        profile = engine.profile
+        engine.submit(Utterance(text=_SENTENCE, voice=Voice(name="check"), seed=0))
+        reports: list[Speech | Failure] = []
+        end = clock.monotonic() + profile.step_limit
+        while not reports and clock.monotonic() < end:
+            reports = engine.step()
+    for report in reports:
+        if isinstance(report, Failure):
+            yield _Line("failed", f"{profile.name} could not speak {_SENTENCE!r}: {report.message}")
+        else:
+            seconds = len(report.samples) / profile.sample_rate
+            yield _Line("ok", f"{profile.name} ({profile.revision}) spoke {_SENTENCE!r}, {seconds:.1f} s")
+    if not reports:
+        yield _Line("failed", f"{profile.name} did not speak {_SENTENCE!r} within {profile.step_limit:.0f} s")
+
+
+def _bridge(settings: Settings) -> Iterator[_Line]:
+    """Address and token; on any port, for the bridge itself may be running on its own."""
+    from streamer.bridge import serving
+
+    bridge = settings.bridge
+    serving.listen(settings.model_copy(update={"bridge": bridge.model_copy(update={"port": 0})})).close()
+    access = "token required" if bridge.token else "no token, and reachable from this machine only"
+    yield _Line("ok", f"{bridge.host}:{bridge.port}, {access}")

@@ -1,0 +1,116 @@
+"""Commands of `streamer` as child processes: started, awaited, watched and stopped."""
+
+from __future__ import annotations
+
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from streamer.errors import StreamerError
+from streamer.launch import dying_with_parent
+
+_READY = "ready"
+_LINES = 8
+_CHATTER = ('"level": "info"', '"level": "debug"')
+
+
+class Child:
+    """`streamer NAME …` in a session of its own, so that a Ctrl-C in the terminal does not reach it before `stop`.
+
+    It dies (SIGKILL) with the thread that made it, and its standard error goes to `log`, anew each time. As a context
+    manager it is stopped at the end.
+    """
+
+    def __init__(
+        self, name: str, *arguments: str, environment: Mapping[str, str], logs: Path, patience: float = 10.0
+    ) -> None:
+        """`patience`: seconds that it has to end after SIGTERM."""
+        self.name, self.log = name, logs / f"{name}.log"
+        self._patience = patience
+        command = [sys.executable, "-m", "streamer", name, *arguments]
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                dying_with_parent(command),
+                bufsize=0,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def ready(self, timeout: float) -> str:
+        """Wait until it says `ready`; what follows the word. Errors: StreamerError where it ended, or took longer."""
+        return self._await(_READY, timeout).removeprefix(_READY).strip()
+
+    def done(self, timeout: float) -> None:
+        """Wait until it ends well. Errors: StreamerError where it failed, or took longer."""
+        try:
+            status = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise self._late(timeout) from None
+        if status != 0:
+            raise self._ended(status)
+
+    def check(self) -> None:
+        """Errors: StreamerError, with the telling lines of its log, where it has ended."""
+        status = self._process.poll()
+        if status is not None:
+            raise self._ended(status)
+
+    def stop(self) -> None:
+        """Stop it in order, by force when its patience is over."""
+        self._process.terminate()
+        try:
+            self._process.wait(self._patience)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _await(self, word: str, timeout: float) -> str:
+        said = self._process.stdout
+        if said is None:
+            raise ValueError("the child was started without a pipe for its output")
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            self.check()
+            if select.select([said], [], [], 0.1)[0]:
+                line = said.readline().decode("utf-8", "replace")
+                if line.startswith(word):
+                    return line
+                if not line:  # it is about to end; `check` says how
+                    time.sleep(0.05)
+        raise self._late(timeout)
+
+    def _late(self, timeout: float) -> StreamerError:
+        return StreamerError(f"streamer {self.name} was not ready within {timeout:.0f} s; {self._telling()}")
+
+    def _ended(self, status: int) -> StreamerError:
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with exit code {status}"
+        return StreamerError(f"streamer {self.name} {how}; {self._telling()}")
+
+    def _telling(self) -> str:
+        return "\n  ".join([f"its log {self.log} says:", *telling(self.log)])
+
+
+def telling(log: Path, most: int = _LINES) -> Sequence[str]:
+    """The last lines of a log that are not mere chatter."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 64 * 1024))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError as error:
+        return [str(error)]
+    found = [line for line in lines if line.strip() and not any(sign in line for sign in _CHATTER)]
+    return [line[:300] for line in found[-most:]] or ["(nothing)"]
