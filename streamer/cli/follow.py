@@ -19,9 +19,9 @@ _BATCH = 500
 @click.command()
 @click.option("--from-beginning", is_flag=True, help="Also what was committed before.")
 @click.option("--count", type=click.IntRange(min=1), help="End after so many results.")
-@click.option("--topic", type=click.Choice(["completed", "failed"]), help="Only these; both by default.")
+@click.option("--topic", type=click.Choice(["completed", "failed"]), default="completed", show_default=True)
 @configured
-def command(settings: Settings, from_beginning: bool, count: int | None, topic: str | None) -> int:
+def command(settings: Settings, from_beginning: bool, count: int | None, topic: str) -> int:
     """Print committed results, one JSON object a line, with the fields of the schema (bytes as base64)."""
     import msgspec
 
@@ -36,14 +36,12 @@ def command(settings: Settings, from_beginning: bool, count: int | None, topic: 
 
     stopped = Stop()
     names = settings.kafka.topics
-    topics = [
-        name for kind, name in (("completed", names.completed), ("failed", names.failed)) if topic in (None, kind)
-    ]
+    name = names.failed if topic == "failed" else names.completed
     broker = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format))
     follower = Follower(
-        broker.reader(topics, from_beginning), completed=names.completed, failed=names.failed, undecodable=undecodable
+        broker.reader([name], from_beginning), completed=names.completed, failed=names.failed, undecodable=undecodable
     )
-    click.echo(f"following {', '.join(topics)}", err=True)
+    click.echo(f"following {name}", err=True)
     left = count
     try:
         while not stopped() and left != 0:

@@ -71,7 +71,6 @@ def cli(ctx: click.Context, config: Path | None) -> None:
 def configured(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `--config` of its own (it may stand before or after the command) and pass it `settings` first."""
 
-    @_CONFIG
     @click.pass_context
     def wrapper(ctx: click.Context, /, config: Path | None, **arguments: Any) -> Any:
         from streamer.settings import load
@@ -79,7 +78,7 @@ def configured(function: Callable[..., Any]) -> Callable[..., Any]:
         settings: Settings = load(config or ctx.obj)
         return ctx.invoke(function, settings, **arguments)
 
-    return update_wrapper(wrapper, function)
+    return _CONFIG(update_wrapper(wrapper, function))
 
 
 def main() -> None:

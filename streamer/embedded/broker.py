@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import fcntl
-import os
 import secrets
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +15,10 @@ from typing import IO
 
 import msgspec
 
-from streamer.embedded import jars, java, launch, ports, properties
+from streamer.embedded import jars, java, ports, properties
 from streamer.errors import BrokerError, EmbeddedError
 from streamer.kafka.confluent_admin import reach
+from streamer.launch import dying_with_parent
 
 DEFAULT_PORT = 9092
 _LEAST_FREE = 64 * 1024 * 1024
@@ -239,11 +238,10 @@ class EmbeddedKafka:
         if self._lock is None:
             raise EmbeddedError("the data folder is not locked")
         logging = f"-Dlog4j2.configurationFile={self.data / 'log4j2.properties'}"
-        launcher = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid())]
         program = [*command, logging, "-cp", classpath, *arguments, self.data / "server.properties"]
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                launcher + [str(part) for part in program],
+                dying_with_parent([str(part) for part in program]),
                 cwd=self.data,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

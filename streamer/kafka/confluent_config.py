@@ -111,6 +111,8 @@ def _reading(group: str) -> dict[str, Any]:
         "fetch.max.bytes": 1_048_576,
         "queued.max.messages.kbytes": 2_048,
         "fetch.queue.backoff.ms": 10,
+        # Questions to the same broker wait behind a fetch under way: half a second by default.
+        "fetch.wait.max.ms": 100,
     }
 
 

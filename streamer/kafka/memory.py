@@ -18,7 +18,8 @@ from streamer.errors import ConfigurationError
 from streamer.kafka.base import Broker, Commit, Message, Partition, Topic
 from streamer.kafka.memory_log import Log, Transaction
 
-METADATA_LIMIT = 4_096
+METADATA_LIMIT = 4_095
+"""Characters; offset.metadata.max.bytes is 4,096, and the broker refuses that many (seen with 4.2.0)."""
 
 
 class Faults:
@@ -155,6 +156,8 @@ class MemoryCluster:
         return topic.logs[partition.number]
 
     def logs(self, topic: str) -> list[Log]:
+        if topic not in self._topics:
+            raise ConfigurationError([f"topic {topic} does not exist"])
         return self._topics[topic].logs
 
     def append(self, message: Message, transaction: Transaction | None = None) -> None:

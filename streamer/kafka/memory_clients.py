@@ -10,8 +10,8 @@ from streamer.errors import (
     FatalClient,
     Fenced,
     MetadataTooLarge,
-    Retriable,
     RetentionPassed,
+    Retriable,
 )
 from streamer.kafka.base import (
     Admin,

@@ -73,7 +73,8 @@ def encode(samples: NDArray[np.int16], sample_rate: int, format: str, target_rat
 def _resampled(samples: NDArray[np.int16], sample_rate: int, target_rate: int) -> NDArray[np.int16]:
     # Through floats: soxr dithers integers, which makes noise of silence.
     resampled = soxr.resample(samples.astype(np.float32), sample_rate, target_rate, quality="HQ")
-    return np.clip(np.rint(resampled), -32768, 32767).astype(np.int16)
+    rounded: NDArray[np.int16] = np.clip(np.rint(resampled), -32768, 32767).astype(np.int16)
+    return rounded
 
 
 def _wav_header(size: int, rate: int) -> bytes:

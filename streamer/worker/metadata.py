@@ -4,7 +4,8 @@
 
 base is the committed offset, the lowest unfinished record. Run lengths are varints (LEB128) in base64, alternating
 unfinished and finished from base on; the bitmap, in base64, has bit i (least significant first) set where base + i is
-finished. The shorter one is written. The broker's limit is 4,096 characters (offset.metadata.max.bytes).
+finished. The shorter one is written. The broker's limit is
+offset.metadata.max.bytes, 4,096, and it refuses that many (seen with 4.2.0).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from streamer.errors import MetadataMismatch
 from streamer.kafka.base import Commit
 
 VERSION = 1
-LIMIT = 4_096
+LIMIT = 4_095
 _MOST_UNFINISHED = 1_000_000
 
 

@@ -10,6 +10,10 @@ from streamer.errors import StopWorker
 from streamer.observe.logs import Log
 from streamer.worker.loop import Worker
 
+_STANDBY = 3.0
+"""Seconds after which a worker is ready that no partition is left for; with the consumer protocol the client does not
+say whether it is a member then."""
+
 
 def run(
     worker: Worker,
@@ -21,7 +25,7 @@ def run(
     drain_timeout: float,
     log: Log,
 ) -> None:
-    """Turn until `stopping`, then drain within its bound and leave the group. `ready` is called once it is a member.
+    """Turn until `stopping`, then drain within its bound and leave the group. `ready` is called once it can take work.
 
     Errors: whatever ends a worker. Where a person must look, what is durable is committed and the group left first.
     """
@@ -30,11 +34,11 @@ def run(
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     worker.begin(topic)
-    said = False
+    begun, said = clock.monotonic(), False
     try:
         while not stopping():
             worker.turn()
-            if not said and worker.member:
+            if not said and (worker.member or clock.monotonic() - begun > _STANDBY):
                 said = True
                 ready()
         deadline = clock.monotonic() + drain_timeout

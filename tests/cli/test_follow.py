@@ -64,8 +64,8 @@ def test_what_was_committed_comes_once_a_line(deployment: Deployment, unique: Ca
     assert b"not an Avro single object" in done.stderr
     done = run("follow", "--from-beginning", "--topic", "failed", "--count", "1", variables=deployment.variables)
     assert json.loads(done.stdout)["original"]["value"] == "AP8="
-    done = run("follow", "--from-beginning", "--count", "4", variables=deployment.variables)
-    assert sorted(json.loads(line)["id"] for line in done.stdout.splitlines()) == ["1", "2", "2", "3"]
+    done = run("follow", "--from-beginning", "--count", "3", variables=deployment.variables)
+    assert sorted(json.loads(line)["id"] for line in done.stdout.splitlines()) == ["1", "2", "3"]
 
 
 @pytest.mark.broker
