@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -9,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from streamer.embedded.java import bundled
 from streamer.errors import EmbeddedError
 
 # Pinned. 4.3.0 and 4.4.0 carry KAFKA-20734: after the broker was killed, its transaction coordinator may skip the
@@ -40,7 +43,8 @@ def classpath(say: Say | None = None) -> str:
         ) from error
     downloads = Downloads(say or _to_stderr)
     try:
-        environment = jgo.build(_ENDPOINT, resolver=PythonResolver(progress_callback=downloads.progress))
+        with _java_home(bundled()):
+            environment = jgo.build(_ENDPOINT, resolver=PythonResolver(progress_callback=downloads.progress))
     except OSError as error:  # the errors of requests are OSErrors too
         downloads.discard()
         raise EmbeddedError(f"Apache Kafka {KAFKA} could not be downloaded: {error}. {_REMEDY}") from error
@@ -54,6 +58,27 @@ def classpath(say: Say | None = None) -> str:
     folders = [environment.path / "jars", environment.path / "modules"]
     check(folders)
     return ":".join(f"{folder}/*" for folder in folders)
+
+
+@contextmanager
+def _java_home(java: Path | None) -> Iterator[None]:
+    """Name a runtime to jgo, which without one downloads a whole JDK to sort jars by whether they are modules.
+
+    It then misses the JDK's tool for that and says so; we take both its folders alike.
+    """
+    logger = logging.getLogger("jgo")
+    before, level = os.environ.get("JAVA_HOME"), logger.level
+    if java is not None:
+        os.environ["JAVA_HOME"] = str(java.parent.parent)
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if before is not None:
+            os.environ["JAVA_HOME"] = before
+        elif java is not None:
+            del os.environ["JAVA_HOME"]
 
 
 def check(folders: list[Path]) -> None:
