@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from typing import NamedTuple
+from functools import cached_property
 
 import msgspec
 
 from streamer.records import SpeechRequest
 
 
-class Identity(NamedTuple):
+class Identity(msgspec.Struct, frozen=True, dict=True):
     """An id within its source."""
 
     source: str
@@ -22,7 +22,7 @@ class Identity(NamedTuple):
         """The Kafka key: one id always goes to one partition."""
         return f"{self.source}/{self.id}".encode()
 
-    @property
+    @cached_property
     def folder(self) -> str:
         """Its folder in the store: a hash; no sender chooses a path. The length keeps ("a", "bc") from ("ab", "c")."""
         return hashlib.sha256(f"{len(self.source)}:{self.source}{self.id}".encode()).hexdigest()

@@ -15,10 +15,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import quote
 
 from streamer.errors import ConfigurationError, StoreError, StoreRejected, StoreUnavailable
-from streamer.store.keys import check, check_prefix
+from streamer.store.keys import check, check_prefix, quoted
 
 _REJECTED = {
     errno.E2BIG,
@@ -99,7 +98,7 @@ class DiskStore:
             raise self._converted(prefix, error) from error
 
     def uri(self, key: str) -> str:
-        return f"{self._root.as_uri().removesuffix('/')}/{quote(check(key))}"
+        return f"{self._root.as_uri().removesuffix('/')}/{quoted(key)}"
 
     def close(self) -> None:
         """Give the descriptor back; later calls raise StoreUnavailable."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 from streamer.errors import StoreRejected
 
 _MAX_KEY = 1024
 _MAX_PART = 255
-_PLAIN = re.compile(r"[\w-]{1,100}(?:/[\w-]{1,100}(?:\.\w{1,20})?){0,3}", re.ASCII)
-"""What our own keys look like, told quickly."""
+_PLAIN = re.compile(r"[0-9a-f]{64}/[0-9a-z-]{1,100}\.[0-9a-z]{1,8}").fullmatch
+"""What nearly all keys look like, told quickly: an identity's folder and a name in it."""
 _SHAPE = re.compile(r"(?!\.\.?(?:/|\Z))[^/\0]+(?:/(?!\.\.?(?:/|\Z))[^/\0]+)*", re.ASCII)
 
 
@@ -18,7 +19,7 @@ def check(key: str) -> str:
 
     The lengths, in bytes of UTF-8, are the smallest of S3 (a key) and Linux (a part).
     """
-    if _PLAIN.fullmatch(key):
+    if _PLAIN(key):
         return key
     if not _SHAPE.fullmatch(key):
         raise StoreRejected(f"key {key[:80]!r}: must be relative, without empty, '.' or '..' parts and without NUL")
@@ -30,6 +31,11 @@ def check(key: str) -> str:
         if len(encoded) > _MAX_KEY or any(len(part) > _MAX_PART for part in encoded.split(b"/")):
             raise StoreRejected(f"key {key[:80]!r}: longer than {_MAX_KEY} bytes, or a part of it than {_MAX_PART}")
     return key
+
+
+def quoted(key: str) -> str:
+    """The key as a part of a URI. Errors: as `check`."""
+    return key if _PLAIN(key) else quote(check(key))
 
 
 def check_prefix(prefix: str) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from urllib.parse import quote
 
-from streamer.store.keys import check, check_prefix
+from streamer.store.keys import check, check_prefix, quoted
 
 
 class MemoryStore:
@@ -33,7 +32,7 @@ class MemoryStore:
             return iter([key for key in self._objects if key.startswith(prefix)])
 
     def uri(self, key: str) -> str:
-        return f"memory:///{quote(check(key))}"
+        return f"memory:///{quoted(key)}"
 
     def close(self) -> None:
         """Nothing to give back; what was put can still be read."""

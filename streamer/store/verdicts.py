@@ -39,7 +39,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
-    identity: tuple[str, str]
+    identity: Identity
     generation: int
     owner: Owner
     fingerprint: str
@@ -64,7 +64,7 @@ class Verdicts:
 
     def settle(self, verdict: Verdict) -> Verdict:
         """Put it if none stands, and read back the one that stands: this one or an earlier one."""
-        key = _key(Identity(*verdict.identity).folder, verdict.generation)
+        key = _key(verdict.identity.folder, verdict.generation)
         data = _ENCODER.encode(verdict)
         self._store.put(key, data)
         standing = self._store.get(key)

@@ -99,7 +99,7 @@ class Keeper:
     def _settle(self, task: Task, state: Completed | Failed) -> Verdict:
         claim = task.claim
         verdict = Verdict(
-            identity=(claim.identity.source, claim.identity.id),
+            identity=claim.identity,
             generation=claim.generation,
             owner=claim.owner,
             fingerprint=claim.fingerprint,

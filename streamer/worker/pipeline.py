@@ -66,6 +66,7 @@ class Pipeline:
         self._delayed: list[Job] = []  # the store was unavailable
         self._delay = 0.0
         self._retry_at = 0.0
+        self._now = 0  # milliseconds since the epoch, of this turn
         self.load = 0
         self.tasks = 0
 
@@ -90,6 +91,7 @@ class Pipeline:
 
     def turn(self) -> None:
         """Take what the pool and the engine finished, and give them what is next."""
+        self._now = int(self._parts.clock.now() * 1000)
         for done in self._parts.pool.collect():
             self._done(done)
         for heard in self._parts.engine.collect():
@@ -143,12 +145,12 @@ class Pipeline:
         if not problem and task.claim.generation > 1:
             problem = follows(task.claim, standing.previous) or ""
         if problem:
-            self._settle(task, self._parts.results.conflict(task, f"streamer-follows: {problem}", self._now()))
+            self._settle(task, self._parts.results.conflict(task, f"streamer-follows: {problem}", self._now))
         else:
             self._judge(task, standing.verdict)
 
     def _judge(self, task: Task, verdict: Verdict | None) -> None:
-        decision = judge(task.claim, verdict, self._now())
+        decision = judge(task.claim, verdict, self._now)
         if decision is Decision.WORK:
             self._work(task)
         elif decision is Decision.EXPIRED:
@@ -164,7 +166,7 @@ class Pipeline:
                 f"id: {task.claim.identity.id[:200]!r} was used for another request of its source (partition "
                 f"{verdict.owner.partition}, offset {verdict.owner.offset}); send this one under a new id"
             )
-            self._settle(task, self._parts.results.conflict(task, message, self._now()))
+            self._settle(task, self._parts.results.conflict(task, message, self._now))
 
     def _work(self, task: Task) -> None:
         """Nobody decided this id: render it and let the engine have it."""
@@ -273,6 +275,3 @@ class Pipeline:
                     self._waiting[identity] = waiting
                 self._jobs.append(Job(follower, self._parts.keeper.look_up))
                 return
-
-    def _now(self) -> int:
-        return int(self._parts.clock.now() * 1000)
