@@ -28,6 +28,7 @@ def main(servers: str, records: int, run: str) -> None:
     producer.init_transactions()
     consumer.subscribe([REQUESTS])
     transform, done, started = Transform(), 0, 0.0
+    headers: list[tuple[str, str | bytes | None]] = [("task-id", b"x")]
     offsets: dict[int, int] = {}
     opened = 0.0
     while done < records or opened:
@@ -40,19 +41,21 @@ def main(servers: str, records: int, run: str) -> None:
         for message in messages:
             if message.error():
                 sys.exit(str(message.error()))
-            value = transform(message.value(), message.topic(), message.partition(), message.offset())
-            headers = [("task-id", b"x")]
+            partition, offset = message.partition(), message.offset()
+            if partition is None or offset is None:
+                sys.exit("a record without a position")
+            value = transform(message.value() or b"", REQUESTS, partition, offset)
             while True:
                 try:
                     producer.produce("out.raw", value, message.key(), headers=headers)
                     break
                 except BufferError:
                     producer.poll(0.1)
-            offsets[message.partition()] = message.offset() + 1
+            offsets[partition] = offset + 1
         producer.poll(0)
         done += len(messages)
         if opened and (time.perf_counter() - opened >= _INTERVAL or done >= records):
-            positions = [TopicPartition(REQUESTS, partition, offset) for partition, offset in offsets.items()]
+            positions = [TopicPartition(REQUESTS, number, next_) for number, next_ in offsets.items()]
             producer.send_offsets_to_transaction(positions, consumer.consumer_group_metadata())
             producer.commit_transaction()
             opened = 0.0

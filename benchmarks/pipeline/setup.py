@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from streamer.identity import Identity
 from streamer.records import SpeechRequest

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from benchmarks.pipeline.setup import PARTITIONS
 from streamer.clock import SystemClock
-from streamer.engines.base import Profile, Speech, Ticket, Utterance
+from streamer.engines.base import Failure, Profile, Speech, Ticket, Utterance
 from streamer.kafka.base import Partition
 from streamer.kafka.confluent import ConfluentBroker
 from streamer.observe.logs import logger
@@ -43,14 +43,14 @@ class FreeEngine:
         self.profile = Profile(name="free", revision="1", sample_rate=24_000, capacity=2_000_000, step_limit=10)
         self._samples = np.arange(_FRAMES, dtype=np.int16)
         self._tickets = count()
-        self._ready: list[Speech] = []
+        self._ready: list[Speech | Failure] = []
 
     def submit(self, utterance: Utterance) -> Ticket:
         ticket = Ticket(next(self._tickets))
         self._ready.append(Speech(ticket, self._samples))
         return ticket
 
-    def step(self) -> list[Speech]:
+    def step(self) -> list[Speech | Failure]:
         ready, self._ready = self._ready, []
         return ready
 
