@@ -14,6 +14,7 @@ from streamer.launch import dying_with_parent
 
 _READY = "ready"
 _LINES = 8
+_OWN = "streamer"
 _CHATTER = ('"level": "info"', '"level": "debug"')
 
 
@@ -105,12 +106,17 @@ class Child:
 
 
 def telling(log: Path, most: int = _LINES) -> Sequence[str]:
-    """The last lines of a log that are not mere chatter."""
+    """What a command said last on its own behalf, and what followed it; else its last lines that are not chatter."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 64 * 1024))
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError as error:
         return [str(error)]
-    found = [line for line in lines if line.strip() and not any(sign in line for sign in _CHATTER)]
-    return [line[:300] for line in found[-most:]] or ["(nothing)"]
+    found = [line[:300] for line in lines if line.strip() and not any(sign in line for sign in _CHATTER)]
+    begin = max((at for at, line in enumerate(found) if _begins_complaint(found, at)), default=len(found) - most)
+    return found[max(0, begin) :][:most] or ["(nothing)"]
+
+
+def _begins_complaint(lines: Sequence[str], at: int) -> bool:
+    return lines[at].startswith(_OWN) and not (at and lines[at - 1].startswith(_OWN))

@@ -16,8 +16,8 @@ from streamer.cli.samples import Outcome
 from streamer.records import SpeechFailed
 from streamer.settings import Settings, Topics
 
-_WIDE = 160
-"""Columns where no terminal folds the lines."""
+_UNFOLDED = 1_000
+"""Columns where no terminal is looked at: into a file or a pipe the paths go whole."""
 
 
 def print_table(found: list[Outcome], folder: Path, waited: float) -> None:
@@ -37,7 +37,7 @@ def print_table(found: list[Outcome], folder: Path, waited: float) -> None:
         table.add_row(Text(posted.id, no_wrap=True), *map(Text, cells))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a locale without Chinese is no reason to fail
-    Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
+    Console(width=None if sys.stdout.isatty() else _UNFOLDED).print(table)
 
 
 def invitation(settings: Settings, url: str, data: Path) -> str:
