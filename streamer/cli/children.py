@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from streamer.launch import dying_with_parent
 
 _READY = "ready"
 _LINES = 8
+_FULL = 64 * 1024 * 1024
 _OWN = "streamer"
 _CHATTER = ('"level": "info"', '"level": "debug"')
 
@@ -102,7 +104,10 @@ class Child:
         return StreamerError(f"streamer {self.name} {how}; {self._telling()}")
 
     def _telling(self) -> str:
-        return "\n  ".join([f"its log {self.log} says:", *telling(self.log)])
+        free = shutil.disk_usage(self.log.parent).free
+        # Then the log may be silent, for want of room.
+        full = f"the disk is full, {free // 1_000_000} MB are free; " if free < _FULL else ""
+        return "\n  ".join([f"{full}its log {self.log} says:", *telling(self.log)])
 
 
 def telling(log: Path, most: int = _LINES) -> Sequence[str]:
