@@ -22,7 +22,8 @@ _UNFOLDED = 1_000
 
 def print_table(found: list[Outcome], folder: Path, waited: float) -> None:
     """Id, text, audio file (a link with a readable name, below `folder`), seconds of audio, latency in ms."""
-    table = Table("id", "text spoken", title="four requests, spoken and committed", title_justify="left")
+    table = Table("id", title="four requests, spoken and committed", title_justify="left")
+    table.add_column("text spoken", overflow="fold")
     table.add_column("audio file", overflow="fold")
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("latency", justify="right", no_wrap=True)
