@@ -106,7 +106,7 @@ class Deployment:
 
     def topics(self, **variables: str) -> None:
         done = self.run("topics", **variables)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
 
     def worker(self, instance: str, *arguments: str, program: Sequence[str] = _STREAMER, **variables: str) -> Worker:
         """A worker under its supervisor, started and not waited for."""
