@@ -57,7 +57,7 @@ class Kafka(_Section):
     retention_hours: Count = 168
     max_request_bytes: Count = 1_048_588
     """`max.message.bytes` of the request topic."""
-    max_failed_bytes: Count = 8_388_608
+    max_failed_bytes: int = Field(8_388_608, ge=262_144)
     """`max.message.bytes` of the failure topic: above what a request decompresses to. Larger originals are cut."""
     properties: dict[str, str | int | float | bool] = {}
     """Any librdkafka property (SASL, TLS, …), for every client."""

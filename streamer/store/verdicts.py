@@ -13,6 +13,8 @@ from streamer.identity import Identity, Owner
 from streamer.records import Audio, Timings
 from streamer.store.base import Store
 
+_VERSION = 1
+
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """How the audio was made. Recorded, and never part of who a request is."""
@@ -38,7 +40,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    version: int = 1
+    version: int = _VERSION
     identity: Identity
     generation: int
     owner: Owner
@@ -91,6 +93,9 @@ def _key(folder: str, generation: int) -> str:
 
 def _decode(data: bytes) -> Verdict:
     try:
-        return _DECODER.decode(data)
+        verdict = _DECODER.decode(data)
     except msgspec.DecodeError as error:
         raise StoreRejected(f"unreadable verdict ({error}); it was not written by this version of streamer") from error
+    if verdict.version > _VERSION:
+        raise StoreRejected(f"a verdict of version {verdict.version}, newer than {_VERSION}: update this streamer")
+    return verdict

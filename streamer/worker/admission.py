@@ -45,28 +45,34 @@ class Admission:
 
     def leave(self, task: Task) -> None:
         """It was spoken, or it is not wanted any longer, wherever it stands."""
-        if task in self._running:
-            del self._running[task]
-            self._cost -= task.cost
-        self._limit = min(self._capacity, self._limit + self._capacity // 100 + 1)
+        if self._remove(task):
+            self._limit = min(self._capacity, self._limit + self._capacity // 100 + 1)
 
     def forget(self, tasks: Iterable[Task]) -> None:
         """Their tenure is over."""
         gone = set(tasks)
         for task in gone:
-            self.leave(task)
+            self._remove(task)
         self._ready = deque(task for task in self._ready if task not in gone)
         groups = ([task for task in group if task not in gone] for group in self._groups)
         self._groups = deque(group for group in groups if group)
 
-    def failed(self, task: Task, *, out_of_memory: bool) -> bool:
-        """It failed by itself. True: it will be tried again, alone; False: its attempts are used up."""
-        company = len(self._running) > 1
-        self.leave(task)
-        if out_of_memory and company:
-            self._limit = max(1, min(self._limit, self._cost + task.cost) // 2)
+    def out_of_memory(self, tasks: list[Task]) -> list[Task]:
+        """The engine had no memory for these. The ones whose attempts are used up; the rest is tried again.
+
+        In company nobody is charged: half as much goes in from now on, until it was seen to go well.
+        """
+        if len(self._running) == 1:
+            return [task for task in tasks if not self.failed(task)]
+        self._limit = max(1, min(self._limit, self._cost) // 2)
+        for task in reversed(tasks):
+            self._remove(task)
             self._ready.appendleft(task)
-            return True
+        return []
+
+    def failed(self, task: Task) -> bool:
+        """It failed by itself. True: it will be tried again, alone; False: its attempts are used up."""
+        self._remove(task)
         task.attempts += 1
         if task.attempts >= self._attempts:
             return False
@@ -79,19 +85,20 @@ class Admission:
         In company nobody knows whose fault it was: halves go in separately, and only who fails alone is charged.
         """
         for task in tasks:
-            self.leave(task)
+            self._remove(task)
         if len(tasks) > 1:
             middle = len(tasks) // 2
             self._groups += [tasks[:middle], tasks[middle:]]
             return []
-        ended = []
-        for task in tasks:
-            task.attempts += 1
-            if task.attempts >= self._attempts:
-                ended.append(task)
-            else:
-                self._groups.append([task])
-        return ended
+        return [task for task in tasks if not self.failed(task)]
+
+    def _remove(self, task: Task) -> bool:
+        """Whether it was in the engine."""
+        if task not in self._running:
+            return False
+        del self._running[task]
+        self._cost -= task.cost
+        return True
 
     def _enter(self, tasks: list[Task], *, exclusive: bool) -> list[Task]:
         self._exclusive = exclusive

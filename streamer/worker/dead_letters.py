@@ -14,6 +14,7 @@ class DeadLetters:
     """
 
     def __init__(self, window: int, share: float) -> None:
+        self._window = window
         self._last: deque[bool] = deque(maxlen=window)
         self._most = max(1, int(window * share))
         self._failures = 0
@@ -23,16 +24,20 @@ class DeadLetters:
 
     def failed(self, message: str) -> None:
         """Called before the failure's verdict. Errors: DeadLetterLimit, and then no verdict must be written."""
-        if self._failures + 1 >= self._most:
+        failures = self._failures - self._leaving() + 1
+        if failures >= self._most:
             raise DeadLetterLimit(
-                f"{self._failures + 1} of the last {len(self._last) + 1} records failed, the last one with: {message}; "
+                f"{failures} of the last {min(len(self._last) + 1, self._window)} records failed, the last one "
+                f"with: {message}; "
                 "the worker stops before it turns good requests into failures: fix the engine or the templates, "
                 "or raise worker.dead_letter_share"
             )
         self._note(True)
 
     def _note(self, failed: bool) -> None:
-        if len(self._last) == self._last.maxlen:
-            self._failures -= self._last[0]
+        self._failures += failed - self._leaving()
         self._last.append(failed)
-        self._failures += failed
+
+    def _leaving(self) -> bool:
+        """Whether the record that the next one pushes out of the window had failed."""
+        return len(self._last) == self._window and self._last[0]

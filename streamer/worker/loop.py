@@ -106,6 +106,7 @@ class Worker:
     def drain(self) -> bool:
         """Read nothing more; finish what was received. True when all of it is committed."""
         self._draining = True
+        self._pace()
         self.turn()
         return not self.busy
 
@@ -150,7 +151,9 @@ class Worker:
         the answer waits until that expires; the partition waits with it, the others go on."""
         if self._draining or self._clock.monotonic() < self._open_at:
             return
-        for tenure in [tenure for tenure in self._tenures.values() if tenure.ledger is None]:
+        opening = [tenure for tenure in self._tenures.values() if tenure.ledger is None]
+        for tenure in sorted(opening, key=lambda tenure: tenure.asked):
+            tenure.asked += 1
             partition = tenure.partition
             try:
                 with self._call("committed"):

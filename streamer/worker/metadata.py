@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from streamer.kafka.base import Commit
 VERSION = 1
 LIMIT = 4_095
 _MOST_UNFINISHED = 1_000_000
+_BEGIN_ANEW = "if its results may be repeated, start with --accept-duplicates to read the partition from its beginning"
 
 
 class Finished(NamedTuple):
@@ -51,14 +53,15 @@ class MetadataCodec:
         """Errors: MetadataMismatch, which says what is wrong and what to do."""
         fields = commit.metadata.split("|")
         if fields[0] != str(VERSION):
-            newer = fields[0].isdigit() and int(fields[0]) > VERSION
+            newer = re.fullmatch(r"[1-9][0-9]{0,5}", fields[0]) is not None
             why = f"has version {fields[0]}, newer than {VERSION}: update this worker" if newer else "is not streamer's"
             raise MetadataMismatch(
-                f"the metadata {commit.metadata[:60]!r} of offset {commit.offset} {why}; if somebody reset the "
-                "offset and its results may be repeated, start with --accept-duplicates"
+                f"the metadata {commit.metadata[:60]!r} of offset {commit.offset} {why}; {_BEGIN_ANEW}"
             )
         if len(fields) != 5:
-            raise MetadataMismatch(f"unreadable metadata {commit.metadata[:60]!r} at offset {commit.offset}")
+            raise MetadataMismatch(
+                f"unreadable metadata {commit.metadata[:60]!r} at offset {commit.offset}; {_BEGIN_ANEW}"
+            )
         _, store_id, topic_id, base, body = fields
         if store_id != self._store_id:
             raise MetadataMismatch(
@@ -68,12 +71,13 @@ class MetadataCodec:
         if topic_id != self._topic_id or base != str(commit.offset):
             raise MetadataMismatch(
                 f"offset {commit.offset} was committed for offset {base} of topic {topic_id}, this is "
-                f"{self._topic_id}: the topic was deleted and made again, or the offset was changed by hand"
+                f"{self._topic_id}: the topic was deleted and made again, or the offset was changed by hand; "
+                f"{_BEGIN_ANEW}"
             )
         try:
             return self._finished(commit.offset, body)
         except (ValueError, binascii.Error) as error:
-            raise MetadataMismatch(f"unreadable metadata at offset {commit.offset}: {error}") from error
+            raise MetadataMismatch(f"unreadable metadata at offset {commit.offset} ({error}); {_BEGIN_ANEW}") from error
 
     @staticmethod
     def _finished(base: int, body: str) -> Finished:

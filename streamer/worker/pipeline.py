@@ -28,7 +28,7 @@ from streamer.worker.keeper import Keeper
 from streamer.worker.ledger import Settled
 from streamer.worker.pool import Done, Job, Outcome, Pool, Standing
 from streamer.worker.results import Results
-from streamer.worker.synthesis import Broken, EngineHost, Heard, NotSpoken, Spoken
+from streamer.worker.synthesis import Broken, EngineHost, Heard, Spoken
 from streamer.worker.task import TEMPLATES_COME_LATER, Task, TaskReader
 from streamer.worker.tenure import Tenure
 
@@ -94,8 +94,7 @@ class Pipeline:
         self._now = int(self._parts.clock.now() * 1000)
         for done in self._parts.pool.collect():
             self._done(done)
-        for heard in self._parts.engine.collect():
-            self._heard(heard)
+        self._hear(self._parts.engine.collect())
         if self._delayed and self._parts.clock.monotonic() >= self._retry_at:
             self._jobs += self._delayed
             self._delayed = []
@@ -198,19 +197,24 @@ class Pipeline:
         seed = int(task.claim.fingerprint[:8], 16) if request.seed is None else request.seed
         return Utterance(text=request.text, voice=voice, seed=seed, phoneme=request.phoneme)
 
-    def _heard(self, heard: Heard) -> None:
-        if isinstance(heard, Broken):
-            alive = [task for task in heard.tasks if task.tenure.alive]
-            for task in self._parts.admission.broken(alive):
-                self._fail(task, FailureCode.SYNTHESIS_FAILED, heard.message)
-        elif not heard.task.tenure.alive:
-            return
-        elif isinstance(heard, NotSpoken):
-            failure = heard.failure
-            if not self._parts.admission.failed(heard.task, out_of_memory=failure.out_of_memory):
-                self._fail(heard.task, FailureCode.SYNTHESIS_FAILED, failure.message)
-        else:
-            self._spoken(heard)
+    def _hear(self, heard: Sequence[Heard]) -> None:
+        squeezed: list[Task] = []  # failed for lack of memory, together
+        for one in heard:
+            if isinstance(one, Broken):
+                alive = [task for task in one.tasks if task.tenure.alive]
+                for task in self._parts.admission.broken(alive):
+                    self._fail(task, FailureCode.SYNTHESIS_FAILED, one.message)
+            elif not one.task.tenure.alive:
+                continue
+            elif isinstance(one, Spoken):
+                self._spoken(one)
+            elif one.failure.out_of_memory:
+                squeezed.append(one.task)
+            elif not self._parts.admission.failed(one.task):
+                self._fail(one.task, FailureCode.SYNTHESIS_FAILED, one.failure.message)
+        if squeezed:
+            for task in self._parts.admission.out_of_memory(squeezed):
+                self._fail(task, FailureCode.SYNTHESIS_FAILED, "the engine has no memory for it, even alone")
 
     def _spoken(self, spoken: Spoken) -> None:
         task, samples = spoken.task, spoken.speech.samples

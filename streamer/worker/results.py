@@ -20,8 +20,13 @@ from streamer.store.verdicts import Completed, Failed, Verdict
 from streamer.worker.ledger import Settled
 from streamer.worker.task import Task
 
+_RETRYABLE = frozenset(code.value for code in FailureCode if code.retryable)
 _ENVELOPE = 64 * 1024
-"""Room that a failure leaves for everything but its original's value, headers and key."""
+"""Bytes of the message that are left for everything but the original's value; its headers and key have as many."""
+_NAME = 200
+"""Characters of a source or an id that are always repeated; no valid one is longer."""
+_KEY = 2_000
+"""Bytes of the longest key that is written; no valid identity's is longer."""
 
 
 class Results:
@@ -36,7 +41,7 @@ class Results:
     ) -> None:
         self._encode_completed, self._encode_failed = encode_completed, encode_failed
         self._completed_topic, self._failed_topic = completed_topic, failed_topic
-        self._max_original = max_failed_bytes - _ENVELOPE
+        self._max_original = max(_ENVELOPE, max_failed_bytes - _ENVELOPE)
 
     def of(self, task: Task, verdict: Verdict) -> Settled:
         """What stands in the task's own verdict."""
@@ -54,11 +59,13 @@ class Results:
         return Settled(task.claim.identity.id, task.trace_id, "duplicate", None)
 
     def _settled(self, task: Task, code: str, topic: str, value: bytes) -> Settled:
-        headers: Headers = ((TASK_ID, task.claim.identity.id.encode()),)
+        headers: Headers = ((TASK_ID, task.claim.identity.id[:_NAME].encode()),)
         if task.traceparent is not None:
             headers += ((TRACEPARENT, task.traceparent),)
         identity = task.claim.identity
         key = identity.key if task.request is not None else task.record.key
+        if key is not None and len(key) > _KEY:
+            key = key[:_KEY]
         return Settled(identity.id, task.trace_id, code, Message(topic=topic, key=key, value=value, headers=headers))
 
     def _completed(self, task: Task, completed_at: int, state: Completed) -> SpeechCompleted:
@@ -93,7 +100,7 @@ class Results:
             position=_position(task),
             code=state.code,
             message=state.message[:2000],
-            retryable=FailureCode(state.code).retryable,
+            retryable=state.code in _RETRYABLE,
             attempts=state.attempts,
             original=self._original(task),
             failed_at=failed_at,
@@ -101,8 +108,8 @@ class Results:
         value = self._encode_failed(failed)
         if len(value) > self._max_original:  # the request's own fields are echoed too; an id may be enormous
             failed = SpeechFailed(
-                source=failed.source[:200],
-                id=failed.id[:200],
+                source=failed.source[:_NAME],
+                id=failed.id[:_NAME],
                 generation=failed.generation,
                 position=failed.position,
                 code=failed.code,
@@ -121,7 +128,7 @@ class Results:
         value = record.value or b""
         room = self._max_original // 2
         headers = [Header(name=name, value=content) for name, content in record.headers]
-        around = len(record.key or b"") + sum(len(h.name) + len(h.value or b"") for h in headers)
+        around = len(record.key or b"") + sum(len(h.name) + len(h.value or b"") + 8 for h in headers)
         fits = around <= _ENVELOPE
         truncated = not fits or len(value) > room
         return Original(

@@ -103,6 +103,8 @@ class Supervisor:
         running = [slot.process for slot in self._slots if slot.process is not None and slot.process.poll() is None]
         for process in running:
             process.terminate()
+        if len(running) < len(self._slots) and self._exit == EXIT_DONE:
+            self._exit = EXIT_FAILED  # one had died, and what it held was not drained
         deadline = self._clock.monotonic() + self._drain_timeout
         for process in running:
             try:
@@ -111,7 +113,9 @@ class Supervisor:
                 self._log.error("a worker did not drain in time, killing it", pid=process.pid)
                 process.kill()
                 code = process.wait()
-            if code != EXIT_DONE and self._exit == EXIT_DONE:
+            if code == EXIT_NEVER_RESTART:
+                self._exit = code
+            elif code != EXIT_DONE and self._exit == EXIT_DONE:
                 self._exit = EXIT_FAILED
 
     @staticmethod

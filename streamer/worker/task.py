@@ -15,6 +15,10 @@ from streamer.validation import checked
 from streamer.worker.judge import Claim
 from streamer.worker.tenure import Tenure
 
+_GENERATION_DIGITS, _PARTITION_DIGITS, _OFFSET_DIGITS = 6, 9, 18
+_TRACEPARENT = 128
+"""Bytes of the longest traceparent that is passed on; version 00 of the W3C's has 55."""
+
 
 class Task:
     """Belongs to a tenure; what it waits for is known to whoever holds it (pool, admission, engine)."""
@@ -93,7 +97,9 @@ class TaskReader:
         task = Task(tenure, record, claim, request)
         task.failure = failure
         task.generation_problem = generation_problem or origin_problem
-        task.traceparent = headers.get(TRACEPARENT)
+        traceparent = headers.get(TRACEPARENT)
+        if traceparent is not None and len(traceparent) <= _TRACEPARENT:
+            task.traceparent = traceparent
         if request is not None and failure is None:
             task.cost = estimated_tokens(request.text or (request.event.data if request.event else ""))
         return task
@@ -103,7 +109,7 @@ def _generation(header: bytes | None) -> tuple[int, str]:
     """The generation a record asks for: 1, or one above the failure that it follows."""
     if header is None:
         return 1, ""
-    if header.isdigit() and 0 < int(header) < 1_000_000:
+    if header.isdigit() and len(header) <= _GENERATION_DIGITS and int(header) > 0:
         return int(header) + 1, ""
     return 1, f"header {FOLLOWS}: {header[:40]!r} is no generation; it is written by a redrive"
 
@@ -114,7 +120,8 @@ def _origin(header: bytes | None, record: Record) -> tuple[int, int, str]:
     if header is None:
         return *here, ""
     partition, _, offset = header.partition(b"/")
-    if partition.isdigit() and offset.isdigit():
+    digits = partition.isdigit() and offset.isdigit()
+    if digits and len(partition) <= _PARTITION_DIGITS and len(offset) <= _OFFSET_DIGITS:
         return int(partition), int(offset), ""
     return *here, f"header {ORIGIN}: {header[:40]!r} is no <partition>/<offset>; it is written by a redrive"
 

@@ -23,6 +23,7 @@ class Tenure:
         self.partition = partition
         self.alive = True
         self.paused = False
+        self.asked = 0  # how often for its committed offset: who had to wait lets the others go first
         self.ledger: Ledger | None = None  # None while opening
         self.tasks: dict[int, Task] = {}
         """By offset: what was received and is not settled."""

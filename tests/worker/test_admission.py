@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from streamer.worker.admission import Admission
 from streamer.worker.task import Task
 from tests.worker.builders import task
@@ -56,12 +54,12 @@ def test_who_failed_is_tried_alone_until_its_attempts_are_used_up() -> None:
     engine = admission(waiting[:2])
     engine.take()
     engine.add(c)
-    assert engine.failed(a, out_of_memory=False)
+    assert engine.failed(a)
     assert engine.take() == []  # not beside b
     engine.leave(b)
     assert engine.take() == [a]
     assert engine.take() == []  # nor c beside it
-    assert not engine.failed(a, out_of_memory=False)
+    assert not engine.failed(a)
     assert a.attempts == 2
     assert engine.take() == [c]
 
@@ -91,7 +89,7 @@ def test_out_of_memory_lowers_the_limit_and_it_recovers() -> None:
     waiting = tasks(*[10] * 10)
     engine = admission(waiting)
     assert len(engine.take()) == 10
-    assert engine.failed(waiting[9], out_of_memory=True)
+    assert engine.out_of_memory([waiting[9]]) == []
     assert waiting[9].attempts == 0
     for one in waiting[:9]:
         engine.leave(one)
@@ -113,16 +111,16 @@ def test_out_of_memory_alone_uses_an_attempt() -> None:
     (a,) = waiting = tasks(10)
     engine = admission(waiting)
     engine.take()
-    assert engine.failed(a, out_of_memory=True)
+    assert engine.out_of_memory([a]) == []
     assert engine.take() == [a]
-    assert not engine.failed(a, out_of_memory=True)
+    assert engine.out_of_memory([a]) == [a]
 
 
 def test_forgotten_tasks_are_gone_wherever_they_stood() -> None:
     running, grouped, other, ready, last = waiting = tasks(40, 40, 20, 10, 10)
     engine = admission(waiting[:3])
     engine.take()
-    engine.failed(grouped, out_of_memory=False)
+    engine.failed(grouped)
     engine.add(ready)
     engine.add(last)
     engine.forget([running, grouped, ready])
@@ -133,31 +131,26 @@ def test_forgotten_tasks_are_gone_wherever_they_stood() -> None:
     assert engine.take() == []
 
 
-@pytest.mark.xfail(strict=True, reason="`leave` counts tasks that never ran as successes")
 def test_forgetting_does_not_forget_the_lowered_limit() -> None:
     waiting = tasks(*[10] * 10)
     engine = admission(waiting)
     engine.take()
-    engine.failed(waiting[9], out_of_memory=True)
+    engine.out_of_memory([waiting[9]])
     engine.forget([*waiting, *tasks(*[10] * 90)])
     for one in tasks(*[10] * 10):
         engine.add(one)
     assert len(engine.take()) < 10
 
 
-@pytest.mark.xfail(strict=True, reason="each failure of one step halves the limit again")
 def test_one_step_out_of_memory_halves_once() -> None:
     waiting = tasks(*[10] * 10)
     engine = admission(waiting, attempts=3)
-    for one in engine.take():
-        engine.failed(one, out_of_memory=True)
+    assert engine.out_of_memory(engine.take()) == []
     assert len(engine.take()) >= 4
 
 
-@pytest.mark.xfail(strict=True, reason="the last of them has no company left when it is judged")
 def test_out_of_memory_in_company_is_charged_to_nobody() -> None:
     waiting = tasks(10, 10, 10)
     engine = admission(waiting, attempts=1)
-    engine.take()
-    again = [engine.failed(one, out_of_memory=True) for one in waiting]
-    assert again == [True, True, True]
+    assert engine.out_of_memory(engine.take()) == []
+    assert [one.attempts for one in waiting] == [0, 0, 0]

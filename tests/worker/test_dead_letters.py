@@ -48,7 +48,6 @@ def test_old_failures_are_forgotten() -> None:
         letters.failed("x")
 
 
-@pytest.mark.xfail(strict=True, reason="the one that leaves the window is counted, too")
 def test_the_window_is_as_long_as_it_says() -> None:
     letters = DeadLetters(10, 0.6)
     for _ in range(5):

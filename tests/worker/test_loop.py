@@ -165,7 +165,6 @@ def test_drain_finishes_what_was_received() -> None:
     assert len(set(ids(rig))) == 40
 
 
-@pytest.mark.xfail(strict=True, reason="the first turn of a drain polls before it pauses")
 def test_drain_reads_nothing_more() -> None:
     rig = Rig(poll_records=5)
     for number in range(40):
@@ -331,7 +330,6 @@ def test_what_runs_goes_on_while_a_partition_waits_for_its_offset() -> None:
     running.until(lambda: ids(rig) == ["id-0", "id-1"], turns=1500)
 
 
-@pytest.mark.xfail(strict=True, reason="the first partition that must wait ends the round for all behind it")
 def test_a_partition_that_waits_does_not_keep_others_from_opening() -> None:
     rig = Rig(partitions=2)
     running = rig.worker()

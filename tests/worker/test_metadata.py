@@ -115,7 +115,6 @@ def test_what_is_unreadable_stops_the_worker(metadata: str) -> None:
         codec().decode(Commit(7, metadata))
 
 
-@pytest.mark.xfail(strict=True, reason="says what is wrong, and not what to do about it")
 @pytest.mark.parametrize("what", ["another topic", "no base", "no base64"])
 def test_what_is_unreadable_names_its_remedy(what: str) -> None:
     with pytest.raises(MetadataMismatch, match=r"--accept-duplicates|streamer topics"):

@@ -273,9 +273,6 @@ def test_an_unreadable_verdict_stops_the_worker(line: Line) -> None:
     assert line.codes() == {}
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="a code of a later version is no StopWorker: restarted for ever"
-)
 def test_a_verdict_of_a_later_version_stops_the_worker(line: Line) -> None:
     line.receive(encoded("id-0", " "), 0)
     line.turn()

@@ -187,19 +187,16 @@ POISON = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="key and headers are not counted: the broker refuses the message for ever")
 @pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
 def test_the_whole_message_of_a_failure_always_fits(poison: Any) -> None:
     assert whole_size(message(poison(), Failed(code="undecodable", message="m"))) <= LIMIT
 
 
-@pytest.mark.xfail(strict=True, reason="tts.completed takes 1 MiB; the sender's traceparent goes into it uncut")
 def test_a_completion_is_small_whatever_its_trace() -> None:
     task = read(encoded(), ((TRACEPARENT, b"x" * 1_100_000),))
     assert whole_size(message(task, COMPLETED)) < 1_048_588
 
 
-@pytest.mark.xfail(strict=True, reason="a negative room cuts from the end; the settings allow it")
 def test_small_limits_keep_a_small_original() -> None:
     small = Results(
         CODECS.completed.encode, CODECS.failed.encode, completed_topic="c", failed_topic="f", max_failed_bytes=60_000
