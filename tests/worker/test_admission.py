@@ -116,6 +116,15 @@ def test_out_of_memory_alone_uses_an_attempt() -> None:
     assert engine.out_of_memory([a]) == [a]
 
 
+def test_out_of_memory_ends_whatever_the_engine_says() -> None:
+    waiting = tasks(*[10] * 10)
+    engine = admission(waiting)
+    ended: list[Task] = []
+    for _ in range(100):
+        ended += engine.out_of_memory(engine.take())
+    assert sorted(one.record.offset for one in ended) == list(range(10))
+
+
 def test_forgotten_tasks_are_gone_wherever_they_stood() -> None:
     running, grouped, other, ready, last = waiting = tasks(40, 40, 20, 10, 10)
     engine = admission(waiting[:3])

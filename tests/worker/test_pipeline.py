@@ -378,3 +378,17 @@ def test_a_failure_can_be_read_as_it_was_kept(line: Line) -> None:
     line.turn()
     kept = line.verdict(0)
     assert isinstance(getattr(kept, "state", None), Failed)
+
+
+@pytest.mark.xfail(strict=True, reason="company is counted after the neighbours of the same step have left")
+def test_out_of_memory_beside_one_that_was_spoken_is_charged_to_nobody() -> None:
+    line = Line(attempts=1)
+    line.engine.fails.add("large")
+    line.engine.out_of_memory = True
+    line.receive(encoded("id-0", "small"), 0)
+    line.receive(encoded("id-1", "large"), 1)
+    while not line.codes():
+        line.turn(1)
+    line.engine.fails.clear()
+    line.turn()
+    assert line.codes() == {0: "ok", 1: "ok"}

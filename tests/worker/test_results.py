@@ -197,6 +197,17 @@ def test_a_completion_is_small_whatever_its_trace() -> None:
     assert whole_size(message(task, COMPLETED)) < 1_048_588
 
 
+@pytest.mark.parametrize("name", ["", "x", "𝄞" * 60_000])
+def test_the_smallest_limit_holds_whatever_the_headers(name: str) -> None:
+    smallest = Results(
+        CODECS.completed.encode, CODECS.failed.encode, completed_topic="c", failed_topic="f", max_failed_bytes=262_144
+    )
+    count = max(1, 120_000 // max(1, len(name)))
+    emitted = smallest.conflict(read(b"junk" * 100_000, ((name, None),) * count), "m", 0).message
+    assert emitted is not None
+    assert whole_size(emitted) <= 262_144
+
+
 def test_small_limits_keep_a_small_original() -> None:
     small = Results(
         CODECS.completed.encode, CODECS.failed.encode, completed_topic="c", failed_topic="f", max_failed_bytes=60_000
