@@ -28,7 +28,7 @@ from streamer.worker.keeper import Keeper
 from streamer.worker.ledger import Settled
 from streamer.worker.pool import Done, Job, Outcome, Pool, Standing
 from streamer.worker.results import Results
-from streamer.worker.synthesis import Broken, EngineHost, Heard, Spoken
+from streamer.worker.synthesis import Broken, EngineHost, Heard, NotSpoken, Spoken
 from streamer.worker.task import TEMPLATES_COME_LATER, Task, TaskReader
 from streamer.worker.tenure import Tenure
 
@@ -198,7 +198,11 @@ class Pipeline:
         return Utterance(text=request.text, voice=voice, seed=seed, phoneme=request.phoneme)
 
     def _hear(self, heard: Sequence[Heard]) -> None:
-        squeezed: list[Task] = []  # failed for lack of memory, together
+        # First those that lacked memory, while the neighbours that they shared it with still count.
+        squeezed = [one.task for one in heard if isinstance(one, NotSpoken) and one.failure.out_of_memory]
+        squeezed = [task for task in squeezed if task.tenure.alive]
+        for task in self._parts.admission.out_of_memory(squeezed) if squeezed else ():
+            self._fail(task, FailureCode.SYNTHESIS_FAILED, "the engine has no memory for it, even alone")
         for one in heard:
             if isinstance(one, Broken):
                 alive = [task for task in one.tasks if task.tenure.alive]
@@ -208,13 +212,8 @@ class Pipeline:
                 continue
             elif isinstance(one, Spoken):
                 self._spoken(one)
-            elif one.failure.out_of_memory:
-                squeezed.append(one.task)
-            elif not self._parts.admission.failed(one.task):
+            elif not one.failure.out_of_memory and not self._parts.admission.failed(one.task):
                 self._fail(one.task, FailureCode.SYNTHESIS_FAILED, one.failure.message)
-        if squeezed:
-            for task in self._parts.admission.out_of_memory(squeezed):
-                self._fail(task, FailureCode.SYNTHESIS_FAILED, "the engine has no memory for it, even alone")
 
     def _spoken(self, spoken: Spoken) -> None:
         task, samples = spoken.task, spoken.speech.samples

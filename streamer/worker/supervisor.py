@@ -99,24 +99,32 @@ class Supervisor:
         slot.pause = min(_LONGEST_PAUSE, slot.pause * 2)
 
     def _end(self) -> None:
-        """SIGTERM to all, and SIGKILL to who has not drained within the bound."""
-        running = [slot.process for slot in self._slots if slot.process is not None and slot.process.poll() is None]
-        for process in running:
-            process.terminate()
-        if len(running) < len(self._slots) and self._exit == EXIT_DONE:
-            self._exit = EXIT_FAILED  # one had died, and what it held was not drained
+        """SIGTERM to all, and SIGKILL to who has not drained within the bound.
+
+        Some may have drained already: Ctrl-C reaches the whole process group.
+        """
         deadline = self._clock.monotonic() + self._drain_timeout
-        for process in running:
-            try:
-                code = process.wait(max(0.1, deadline - self._clock.monotonic()))
-            except subprocess.TimeoutExpired:
-                self._log.error("a worker did not drain in time, killing it", pid=process.pid)
-                process.kill()
-                code = process.wait()
+        for slot in self._slots:
+            if slot.process is not None and slot.process.poll() is None:
+                slot.process.terminate()
+        for slot in self._slots:
+            code = self._ended(slot, deadline)
             if code == EXIT_NEVER_RESTART:
                 self._exit = code
             elif code != EXIT_DONE and self._exit == EXIT_DONE:
                 self._exit = EXIT_FAILED
+
+    def _ended(self, slot: Slot, deadline: float) -> int:
+        """The exit code of the slot's process, killed at the deadline; of one that had died, and drained nothing, 1."""
+        process = slot.process
+        if process is None or slot.restart_at is not None:
+            return EXIT_FAILED
+        try:
+            return process.wait(max(0.1, deadline - self._clock.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._log.error("a worker did not drain in time, killing it", pid=process.pid)
+            process.kill()
+            return process.wait()
 
     @staticmethod
     def _listen(slot: Slot, process: subprocess.Popen[str]) -> None:

@@ -380,7 +380,6 @@ def test_a_failure_can_be_read_as_it_was_kept(line: Line) -> None:
     assert isinstance(getattr(kept, "state", None), Failed)
 
 
-@pytest.mark.xfail(strict=True, reason="company is counted after the neighbours of the same step have left")
 def test_out_of_memory_beside_one_that_was_spoken_is_charged_to_nobody() -> None:
     line = Line(attempts=1)
     line.engine.fails.add("large")

@@ -204,14 +204,7 @@ class InterruptedClock(SystemClock):
         self.stop()
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        pytest.param(0, marks=pytest.mark.xfail(strict=True, reason="who drained already counts as dead")),
-        1,
-        pytest.param(2, marks=pytest.mark.xfail(strict=True, reason="the exit code of who died already is not read")),
-    ],
-)
+@pytest.mark.parametrize("code", [0, 1, 2])
 def test_who_ended_before_it_was_asked_counts_by_its_exit_code(supervised: Supervised, code: int) -> None:
     children = supervised.children
     children.programs = {0: [LIVES.format(code=code)]}
