@@ -45,4 +45,7 @@ class ConfluentBroker:
         return ConfluentReader(client, self._log, topics, from_beginning, self._timeout)
 
     def admin(self) -> Admin:
-        return ConfluentAdmin(configs.make(AdminClient, configs.admin(self._kafka), self._log))
+        def asker(group: str) -> confluent_kafka.Consumer:
+            return configs.make(confluent_kafka.Consumer, configs.reader(self._kafka, group), self._log)
+
+        return ConfluentAdmin(configs.make(AdminClient, configs.admin(self._kafka), self._log), asker)

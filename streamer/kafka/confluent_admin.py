@@ -7,7 +7,14 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # some are exported without saying so
     AdminClient,
     ConfigResource,
@@ -24,7 +31,7 @@ _LATE = 2.0
 """Seconds that a future may outlast the request's own timeout."""
 
 _PAUSE = 0.1
-"""Seconds between two questions to a coordinator that is still loading: on a fresh cluster it is at first."""
+"""Seconds between two questions that may be answered next time; on a fresh cluster coordinators load at first."""
 
 _MEMBERS = frozenset({KafkaError.UNKNOWN_MEMBER_ID, KafkaError.NON_EMPTY_GROUP, KafkaError.STALE_MEMBER_EPOCH})
 
@@ -34,8 +41,10 @@ T = TypeVar("T")
 class ConfluentAdmin:
     """See kafka.base.Admin."""
 
-    def __init__(self, client: AdminClient) -> None:
-        self._client = client
+    def __init__(self, client: AdminClient, make_asker: Callable[[str], Consumer]) -> None:
+        """`make_asker`: a consumer of a group, to ask for its commits."""
+        self._client, self._make_asker = client, make_asker
+        self._askers: dict[str, Consumer] = {}
 
     def cluster_id(self, timeout: float) -> str:
         with answered("the cluster"):
@@ -80,7 +89,13 @@ class ConfluentAdmin:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
                 return False
+        _patiently(lambda: self._await(name, timeout), timeout)
         return True
+
+    def _await(self, name: str, timeout: float) -> None:
+        """The controller has made it; a broker hears of it a moment later."""
+        if self.topics([name], timeout)[name] is None:
+            raise BrokerUnreachable(f"topic {name} was created, and no broker knows it yet")
 
     def low_watermarks(self, partitions: Sequence[Partition], timeout: float) -> dict[Partition, int]:
         earliest = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
@@ -98,18 +113,18 @@ class ConfluentAdmin:
         return _patiently(lambda: self._commits(group, partitions, timeout), timeout) if partitions else {}
 
     def _commits(self, group: str, partitions: Sequence[Partition], timeout: float) -> dict[Partition, Commit | None]:
-        request = ConsumerGroupTopicPartitions(group, [TopicPartition(p.topic, p.number) for p in partitions])
-        future = self._client.list_consumer_group_offsets([request], require_stable=True, request_timeout=timeout)[
-            group
-        ]
+        # A consumer asks, that joins nothing: librdkafka 2.16's AdminClient (list_consumer_group_offsets) takes every
+        # client for a member, and crashes when the coordinator has moved or is not there yet.
+        if group not in self._askers:
+            self._askers[group] = self._make_asker(group)
         with answered(f"commits of group {group}"):
-            answer = future.result(timeout + _LATE)
+            answers = self._askers[group].committed([TopicPartition(p.topic, p.number) for p in partitions], timeout)
         found: dict[Partition, Commit | None] = dict.fromkeys(partitions)
-        for offset in answer.topic_partitions:
-            if offset.error is not None:
-                raise administered(offset.error, f"commits of group {group}")
-            if offset.offset >= 0:
-                found[Partition(offset.topic, offset.partition)] = Commit(offset.offset, offset.metadata or "")
+        for answer in answers:
+            if answer.error is not None:
+                raise administered(answer.error, f"commits of group {group}")
+            if answer.offset >= 0:
+                found[Partition(answer.topic, answer.partition)] = Commit(answer.offset, answer.metadata or "")
         return found
 
     def set_commits(self, group: str, commits: Mapping[Partition, Commit], timeout: float) -> None:

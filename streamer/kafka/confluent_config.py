@@ -94,11 +94,11 @@ def consumer(kafka: Kafka, group: str, instance: str) -> dict[str, Any]:
     return config | kafka.properties
 
 
-def reader(kafka: Kafka) -> dict[str, Any]:
+def reader(kafka: Kafka, group: str | None = None) -> dict[str, Any]:
     # Assigned by hand, it joins no group and commits nothing; the id is one that the user has the right to, and the
     # session only has to go with the user's max.poll.interval.ms.
     own = {"auto.offset.reset": "earliest", "session.timeout.ms": _milliseconds(kafka.session_timeout)}
-    return common(kafka) | _reading(kafka.group) | own | kafka.properties
+    return common(kafka) | _reading(group or kafka.group) | own | kafka.properties
 
 
 def _reading(group: str) -> dict[str, Any]:
