@@ -97,7 +97,7 @@ def main(servers: str, records: int, name: str) -> None:
         broker=broker,
         store=store,
         engine=EngineThread(FreeEngine, clock).start(),
-        pool=ThreadPool(1),  # nothing here waits for a disk
+        pool=ThreadPool(1, clock),  # nothing here waits for a disk
         codecs=Codecs(avro.requests(), avro.completed(), avro.failed()),
         voices=Voices.load(settings.voices.file),
         clock=clock,

@@ -50,8 +50,10 @@ def _supervise(settings: Settings, instance: str, slots: int) -> int:
 
     given = sys.argv[1:]
 
-    def start(slot: int) -> subprocess.Popen[str]:
-        command = arguments([sys.executable, "-m", "streamer", *given], instance, slot, slots)
+    def start(slot: int, again: bool) -> subprocess.Popen[str]:
+        # What an operator accepts holds for the start that he looks at, not for every restart after it.
+        wanted = [argument for argument in given if not (again and argument.startswith("--accept-"))]
+        command = arguments([sys.executable, "-m", "streamer", *wanted], instance, slot, slots)
         return subprocess.Popen(dying_with_parent(command), stdout=subprocess.PIPE, text=True)
 
     log = logger(settings.log.level, settings.log.format)
@@ -64,7 +66,9 @@ def _supervise(settings: Settings, instance: str, slots: int) -> int:
 
 def _work(settings: Settings, instance: str, slot: int, accept_duplicates: bool, accept_loss: bool) -> int:
     """One worker process. Leaves by `os._exit`: librdkafka's own clean-up has been seen to block."""
-    from streamer.errors import ConfigurationError, StreamerError
+    import traceback
+
+    from streamer.errors import EXIT_FAILED, ConfigurationError, StreamerError
     from streamer.worker.start import Allowed
 
     try:
@@ -76,6 +80,9 @@ def _work(settings: Settings, instance: str, slot: int, accept_duplicates: bool,
     except StreamerError as error:
         code = error.exit_code
         click.echo(f"streamer worker {instance}: {type(error).__name__}: {error}", err=True)
+    except Exception:  # noqa: BLE001 - a defect of ours; whatever it is, the process must not linger
+        code = EXIT_FAILED
+        traceback.print_exc()
     else:
         code = 0
     sys.stdout.flush()
@@ -114,15 +121,18 @@ def _run(settings: Settings, instance: str, slot: int, allowed: Allowed) -> None
     engine_thread = EngineThread(lambda: open_engine(settings.engine, clock), clock)
     engine = engine_thread.start()
     liveness = Liveness(clock)
+    pool = ThreadPool(settings.store.threads, clock)
 
     def stuck() -> str | None:
         began = engine.step_began
         if began is not None and clock.monotonic() - began > engine.profile.step_limit:
             return "an engine step"
+        oldest = pool.oldest()
+        if oldest is not None and clock.monotonic() - oldest > settings.worker.call_limit:
+            return "a call to the store"
         return liveness.stuck()
 
-    watchdog = Watchdog(stuck)
-    pool = ThreadPool(settings.store.threads)
+    Watchdog(stuck)
     worker = assemble(
         Surroundings(
             broker=ConfluentBroker(settings.kafka, log),
@@ -151,7 +161,4 @@ def _run(settings: Settings, instance: str, slot: int, allowed: Allowed) -> None
             log=log,
         )
     finally:
-        watchdog.close()
-        pool.close()
-        engine_thread.close(timeout=2)
-        store.close()
+        engine_thread.close(timeout=2)  # it has child processes; what else there is ends with this one

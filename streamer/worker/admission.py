@@ -79,16 +79,16 @@ class Admission:
         self._groups.append([task])
         return True
 
-    def broken(self, tasks: list[Task]) -> list[Task]:
+    def broken(self, tasks: list[Task], *, company: bool) -> list[Task]:
         """The engine failed as a whole with these in it. The ones whose attempts are used up; the rest is tried again.
 
         In company nobody knows whose fault it was: halves go in separately, and only who fails alone is charged.
         """
         for task in tasks:
             self._remove(task)
-        if len(tasks) > 1:
+        if company:
             middle = len(tasks) // 2
-            self._groups += [tasks[:middle], tasks[middle:]]
+            self._groups += [half for half in (tasks[:middle], tasks[middle:]) if half]
             return []
         return [task for task in tasks if not self.failed(task)]
 

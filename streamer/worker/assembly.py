@@ -126,6 +126,8 @@ def limits(settings: Settings, capacity: int) -> Limits:
         commit_interval=worker.commit_interval,
         commit_results=worker.commit_results,
         commit_bytes=worker.commit_bytes,
+        # Well below the broker's own limit: a transaction that outlasts that is fenced, and looks like a second worker.
+        commit_timeout=0.6 * settings.kafka.transaction_timeout,
         revoke_timeout=worker.revoke_timeout,
         call_limit=worker.call_limit,
     )

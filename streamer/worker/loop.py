@@ -38,7 +38,7 @@ class Limits(NamedTuple):
     commit_interval: float = 0.1
     commit_results: int = 10_000
     commit_bytes: int = 32 * 1024 * 1024
-    commit_timeout: float = 10.0
+    commit_timeout: float = 6.0
     revoke_timeout: float = 5.0
     committed_timeout: float = 1.0
     call_limit: float = 30.0
@@ -213,7 +213,7 @@ class Worker:
         began = self._clock.monotonic()
         messages = (message for _, ledger, plan in plans for message in ledger.messages(plan))
         offsets = {tenure.partition: plan.commit for tenure, _, plan in plans}
-        with self._call("transaction", 2 * timeout):
+        with self._call("transaction", timeout + self._limits.call_limit):
             ending = self._transactor.commit(messages, offsets, timeout)
         self._journal.metrics.transactions.labels(ending.name.lower()).inc()
         self._journal.metrics.transaction_seconds.observe(self._clock.monotonic() - began)
@@ -221,7 +221,8 @@ class Worker:
             for tenure, ledger, plan in plans:
                 self._journal.ended(tenure.partition.topic, tenure.partition.number, ledger.committed(plan))
         elif ending is Ending.METADATA_REFUSED:
-            self._metadata_limit = self._metadata_limit // 2
+            refused = max(len(plan.commit.metadata) for _, _, plan in plans)
+            self._metadata_limit = min(self._metadata_limit, refused - 1 - refused // 8)
             self._journal.log.warning("the broker refuses long offset metadata", limit=self._metadata_limit)
         elif ending is Ending.UNKNOWN:
             self._forget_everything()

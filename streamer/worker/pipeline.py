@@ -132,7 +132,10 @@ class Pipeline:
         elif isinstance(outcome, RequestFailed):
             self._fail(task, FailureCode(outcome.code), outcome.message)
         elif isinstance(outcome, Exception):
-            raise outcome
+            if not task.spoken_at or task.rejected:
+                raise outcome
+            task.rejected = True  # what was spoken cannot be encoded: its record fails, and no other one
+            self._fail(task, FailureCode.SYNTHESIS_FAILED, f"{type(outcome).__name__}: {outcome}")
         elif isinstance(outcome, Standing):
             self._looked_up(task, outcome)
         else:
@@ -206,7 +209,7 @@ class Pipeline:
         for one in heard:
             if isinstance(one, Broken):
                 alive = [task for task in one.tasks if task.tenure.alive]
-                for task in self._parts.admission.broken(alive):
+                for task in self._parts.admission.broken(alive, company=len(one.tasks) > 1):
                     self._fail(task, FailureCode.SYNTHESIS_FAILED, one.message)
             elif not one.task.tenure.alive:
                 continue

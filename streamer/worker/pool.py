@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
+from streamer.clock import Clock
 from streamer.store.verdicts import Verdict
 from streamer.worker.task import Task
 
@@ -58,11 +59,14 @@ def run(job: Job) -> Done:
 class ThreadPool:
     """See Pool."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, clock: Clock) -> None:
+        self._clock = clock
+        self._began: list[float | None] = [None] * threads
         self._inbox: SimpleQueue[Sequence[Job] | None] = SimpleQueue()
         self._outbox: deque[list[Done]] = deque()  # appends and pops are atomic
         self._threads = [
-            threading.Thread(target=self._work, name=f"store-{number}", daemon=True) for number in range(threads)
+            threading.Thread(target=self._work, args=(number,), name=f"store-{number}", daemon=True)
+            for number in range(threads)
         ]
         for thread in self._threads:
             thread.start()
@@ -78,11 +82,20 @@ class ThreadPool:
             done += self._outbox.popleft()
         return done
 
+    def oldest(self) -> float | None:
+        """When the job began that is under way for the longest time, in monotonic seconds: for the watchdog."""
+        return min((began for began in self._began if began is not None), default=None)
+
     def close(self) -> None:
-        """Let every thread end after the job that it is at."""
+        """Let every thread end once what was submitted is done."""
         for _ in self._threads:
             self._inbox.put(None)
 
-    def _work(self) -> None:
+    def _work(self, number: int) -> None:
         while (jobs := self._inbox.get()) is not None:
-            self._outbox.append([run(job) for job in jobs])
+            done = []
+            for job in jobs:
+                self._began[number] = self._clock.monotonic()
+                done.append(run(job))
+            self._began[number] = None
+            self._outbox.append(done)

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable
 
 from streamer.clock import Clock
-from streamer.errors import StopWorker
+from streamer.errors import BrokerError, StopWorker
 from streamer.observe.logs import Log
 from streamer.worker.loop import Worker
 
@@ -47,6 +47,9 @@ def run(
                 log.warning("drain timed out; what is unfinished is left to other workers", records=worker.held)
                 break
     except StopWorker:
-        worker.close()
+        try:
+            worker.close()
+        except BrokerError as error:
+            log.warning("the group could not be left in order", error=str(error))
         raise
     worker.close()

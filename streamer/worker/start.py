@@ -25,16 +25,20 @@ class Starts:
     def __init__(self, codec: MetadataCodec, groups: Groups, topic_id: uuid.UUID, group: str, allowed: Allowed) -> None:
         self._codec, self._groups = codec, groups
         self._topic_id, self._group, self._allowed = topic_id, group, allowed
+        self._begun: set[Partition] = set()
 
     def ledger(self, partition: Partition, commit: Commit | None, bounds: tuple[int, int]) -> Ledger:
         """`bounds`: the first offset in the log and the one after its last."""
         low, high = bounds
+        # What the operator accepts, he accepts once: a partition that comes back in a worse state is looked at again.
+        allowed = Allowed() if partition in self._begun else self._allowed
+        self._begun.add(partition)
         if commit is None:
-            if self._allowed.duplicates:
+            if allowed.duplicates:
                 return self._fresh(low)
             raise self._missing(partition)
         if commit.offset > high:
-            if self._allowed.duplicates:
+            if allowed.duplicates:
                 return self._fresh(low)
             raise CommitsLost(
                 f"{partition}: offset {commit.offset} is committed, but the log ends at {high}: it lost records. "
@@ -43,11 +47,11 @@ class Starts:
         try:
             finished = self._codec.decode(commit)
         except MetadataMismatch as error:
-            if self._allowed.duplicates:
+            if allowed.duplicates:
                 return self._fresh(low)
             raise MetadataMismatch(f"{partition}: {error}") from error
         if commit.offset < low:
-            if not self._allowed.loss:
+            if not allowed.loss:
                 raise RetentionPassed(
                     f"{partition}: offset {commit.offset} is committed, but the log begins at {low}: retention took "
                     f"{low - commit.offset} offsets that were never finished. Start with --accept-loss to go on there"

@@ -18,8 +18,8 @@ _STEADY = 60.0
 """Seconds after which a process counts as well: its next restart is quick again, and an earlier fencing forgotten."""
 _READY = "ready"
 
-Start = Callable[[int], "subprocess.Popen[str]"]
-"""Starts the process of a slot; its standard output is a pipe on which it says `ready`."""
+Start = Callable[[int, bool], "subprocess.Popen[str]"]
+"""Starts the process of a slot, and again after it was ready once; on its standard output, a pipe, it says `ready`."""
 
 
 class Slot:
@@ -67,7 +67,7 @@ class Supervisor:
 
     def _launch(self, slot: Slot) -> None:
         slot.restart_at, slot.started = None, self._clock.monotonic()
-        slot.process = process = self._start(slot.number)
+        slot.process = process = self._start(slot.number, slot.ready.is_set())
         threading.Thread(target=self._listen, args=(slot, process), daemon=True).start()
 
     def _look_after(self, slot: Slot) -> None:
@@ -83,8 +83,8 @@ class Supervisor:
             slot.pause = _FIRST_PAUSE
         if code == EXIT_FENCED and slot.fenced_at is not None and now - slot.fenced_at < _STEADY:
             self._log.error(
-                "fenced twice within a minute: another process runs under the same instance name; "
-                "give each worker its own --instance",
+                "fenced twice within a minute: another process runs under the same instance name; give each worker its "
+                "own --instance (or transactions outlast kafka.transaction_timeout: look at the broker)",
                 slot=slot.number,
             )
             code = EXIT_NEVER_RESTART

@@ -46,7 +46,7 @@ class EngineHost:
         self.step_seconds = 0.0
         """Spent in steps so far."""
         self.step_began: float | None = None
-        """Monotonic seconds, while a step is under way: for the watchdog."""
+        """Monotonic seconds, while the engine is at work: for the watchdog."""
         self._engine = engine
         self._clock = clock
         self._inbox: deque[tuple[Task, bool]] = deque()  # True: speak it, False: cancel it
@@ -76,12 +76,12 @@ class EngineHost:
 
     def turn(self) -> bool:
         """Take what was submitted and advance once. False when there is nothing to do."""
+        if not self._inbox and not self._tasks:
+            return False
         try:
-            self._take()
-            if not self._tasks:
-                return False
             began = self.step_began = self._clock.monotonic()
-            outcomes = self._engine.step()
+            self._take()
+            outcomes = self._engine.step() if self._tasks else []
             self.step_began = None
             self.step_seconds += self._clock.monotonic() - began
         except Exception as error:  # noqa: BLE001 - whatever an engine raises is its records' failure, not the worker's

@@ -81,7 +81,7 @@ class TaskReader:
         except RequestFailed as error:
             failure = error
         generation, generation_problem = _generation(headers.get(FOLLOWS))
-        partition, offset, origin_problem = _origin(headers.get(ORIGIN), record)
+        partition, offset, origin_problem = _origin(headers.get(ORIGIN), record, redriven=FOLLOWS in headers)
         claim = Claim(
             identity=Identity(
                 request.source if request else "",
@@ -114,16 +114,16 @@ def _generation(header: bytes | None) -> tuple[int, str]:
     return 1, f"header {FOLLOWS}: {header[:40]!r} is no generation; it is written by a redrive"
 
 
-def _origin(header: bytes | None, record: Record) -> tuple[int, int, str]:
+def _origin(header: bytes | None, record: Record, *, redriven: bool) -> tuple[int, int, str]:
     """Where a request stood first: its own position, unless a redrive says otherwise."""
     here = record.partition.number, record.offset
     if header is None:
         return *here, ""
     partition, _, offset = header.partition(b"/")
     digits = partition.isdigit() and offset.isdigit()
-    if digits and len(partition) <= _PARTITION_DIGITS and len(offset) <= _OFFSET_DIGITS:
+    if redriven and digits and len(partition) <= _PARTITION_DIGITS and len(offset) <= _OFFSET_DIGITS:
         return int(partition), int(offset), ""
-    return *here, f"header {ORIGIN}: {header[:40]!r} is no <partition>/<offset>; it is written by a redrive"
+    return *here, f"header {ORIGIN}: {header[:40]!r} is no <partition>/<offset> of a redrive"
 
 
 TEMPLATES_COME_LATER = RequestFailed(

@@ -16,6 +16,7 @@ from streamer.errors import AbortRequired, MetadataTooLarge, OutcomeUnknown, Ret
 from streamer.kafka.base import Broker, Commit, Consumer, GroupMetadata, Message, Partition, Producer
 
 _PAUSE = 0.05
+_ABORT_PATIENCE = 3.0
 
 
 class Ending(Enum):
@@ -85,7 +86,8 @@ class Transactor:
         return Ending.COMMITTED
 
     def _abort(self, producer: Producer, ending: Ending, deadline: float) -> Ending:
-        """Only after a *successful* abort is it certain that nothing was committed."""
+        """Only after a *successful* abort is it certain that nothing was committed: it gets time of its own."""
+        deadline = max(deadline, self._clock.monotonic() + _ABORT_PATIENCE)
         try:
             self._retried(lambda: producer.abort(self._left(deadline)), deadline)
         except (AbortRequired, OutcomeUnknown, Retriable):

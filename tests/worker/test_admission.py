@@ -74,7 +74,7 @@ def test_a_broken_batch_is_bisected_until_the_culprit_stands_alone() -> None:
     while taken := engine.take():
         batches.append(len(taken))
         if culprit in taken:
-            ended += engine.broken(taken)
+            ended += engine.broken(taken, company=len(taken) > 1)
         else:
             spoken += taken
             for one in taken:

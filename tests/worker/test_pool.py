@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
+from streamer.clock import SystemClock
 from streamer.store.verdicts import Verdict
 from streamer.worker.pool import Done, Job, Outcome, Standing, ThreadPool
 from streamer.worker.task import Task
@@ -17,7 +18,7 @@ FOUND = Standing(None, None)
 @pytest.fixture
 def pool() -> Iterator[ThreadPool]:
     before = set(threading.enumerate())
-    made = ThreadPool(4)
+    made = ThreadPool(4, SystemClock())
     threads = set(threading.enumerate()) - before
     yield made
     made.close()

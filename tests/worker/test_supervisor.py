@@ -33,7 +33,7 @@ class Children:
         self.processes: list[subprocess.Popen[str]] = []
         self._clock = SystemClock()
 
-    def __call__(self, slot: int) -> subprocess.Popen[str]:
+    def __call__(self, slot: int, again: bool) -> subprocess.Popen[str]:
         programs = self.programs[slot]
         program = programs.pop(0) if len(programs) > 1 else programs[0]
         self.started.append((slot, self._clock.monotonic()))

@@ -77,6 +77,7 @@ def test_a_dead_tenure_is_not_submitted(host: EngineHost, engine: ScriptedEngine
     dead = tenure()
     host.submit([task("a", of=dead)])
     dead.alive = False
+    host.turn()
     assert not host.turn()
     assert engine.submitted == []
 

@@ -63,7 +63,7 @@ def test_an_origin_that_is_none_is_the_records_problem(value: bytes) -> None:
     "headers", [((FOLLOWS, b"1" * 5000),), ((FOLLOWS, b"1"), (ORIGIN, b"0/" + b"5" * 5000))], ids=[FOLLOWS, ORIGIN]
 )
 def test_a_header_of_many_digits_is_the_records_problem(headers: Headers) -> None:
-    assert "written by a redrive" in read(encoded(), headers=headers).generation_problem
+    assert "redrive" in read(encoded(), headers=headers).generation_problem
 
 
 @pytest.mark.parametrize("value", [None, b"", b"\xc3\x01", b"{}", encoded()[:-1], encoded() + b"x"])
