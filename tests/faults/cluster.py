@@ -7,12 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from streamer.errors import BrokerError
 from streamer.identity import Identity
-from streamer.kafka.base import Commit, Consumer, Headers, Message, Partition, Publisher, Record
+from streamer.kafka.base import Admin, Commit, Consumer, Headers, Message, Partition, Publisher, Reader, Record
 from streamer.kafka.confluent import ConfluentBroker
 from streamer.observe.logs import logger
 from streamer.records import Result, SpeechCompleted, SpeechFailed, SpeechRequest
@@ -60,9 +61,8 @@ class Deployment:
         )
         self.broker = ConfluentBroker(self.kafka, logger("error"))
         self.store = folder / "store"
-        self.admin = self.broker.admin()
-        self._observer: Consumer | None = None
         self._stack = ExitStack()
+        self._results: list[Read] = []
         self._runs = 0
 
     def __enter__(self) -> Deployment:
@@ -134,16 +134,42 @@ class Deployment:
 
     # What senders and readers see
 
+    # Clients are made when they are first needed: none of ours lives through a broker's death before that.
+
+    @cached_property
+    def admin(self) -> Admin:
+        return self.broker.admin()
+
+    @cached_property
+    def _publisher(self) -> Publisher:
+        publisher = self.broker.publisher()
+        self._stack.callback(publisher.close)
+        return publisher
+
+    @cached_property
+    def _observer(self) -> Consumer:
+        """Joins nothing; it is there to ask."""
+        observer = self.broker.consumer(f"{self.kafka.group}-observer", "observer")
+        self._stack.callback(observer.close)
+        return observer
+
+    @cached_property
+    def _reader(self) -> Reader:
+        reader = self.broker.reader([self.kafka.topics.completed, self.kafka.topics.failed], from_beginning=True)
+        self._stack.callback(reader.close)
+        return reader
+
     def publish(self, messages: Iterable[Message], publisher: Publisher | None = None) -> None:
-        """Publish and wait until all in-sync replicas have everything."""
+        """Publish and wait until all in-sync replicas have everything. `publisher`: one that is closed afterwards."""
         refused: list[Exception] = []
-        publisher = publisher or self.broker.publisher()
+        chosen = publisher or self._publisher
         for message in messages:
-            publisher.publish(message, lambda error: refused.append(error) if error else None)
-            publisher.poll(0)
-        assert publisher.flush(PATIENCE) == 0
-        publisher.close()
+            chosen.publish(message, lambda error: refused.append(error) if error else None)
+            chosen.poll(0)
+        assert chosen.flush(PATIENCE) == 0
         assert not refused, refused[:3]
+        if publisher is not None:
+            publisher.close()
 
     def message(self, request: SpeechRequest, partition: int | None = None, headers: Headers = ()) -> Message:
         return Message(
@@ -160,7 +186,8 @@ class Deployment:
             self.kafka.topics.completed: avro.completed().decode,
             self.kafka.topics.failed: avro.failed().decode,
         }
-        return [Read(decoders[r.partition.topic](r.value), r) for r in self.records(*decoders)]
+        self._results += [Read(decoders[r.partition.topic](r.value), r) for r in drained(self._reader)]
+        return self._results
 
     def completed(self) -> dict[str, SpeechCompleted]:
         return {r.result.id: r.result for r in self.results() if isinstance(r.result, SpeechCompleted)}
@@ -168,24 +195,18 @@ class Deployment:
     def failed(self) -> dict[str, SpeechFailed]:
         return {r.result.id: r.result for r in self.results() if isinstance(r.result, SpeechFailed)}
 
-    def records(self, *topics: str) -> list[Record]:
-        reader = self.broker.reader(topics, from_beginning=True)
+    def records(self, topic: str) -> list[Record]:
+        reader = self.broker.reader([topic], from_beginning=True)
         try:
-            records: list[Record] = []
-            while not reader.at_end():
-                records += reader.poll(10_000, 0.2)
+            return drained(reader)
         finally:
             reader.close()
-        return records
 
     def commits(self) -> dict[Partition, Commit | None]:
         return self.admin.commits(self.kafka.group, self.partitions, 10.0)
 
     def lags(self) -> dict[Partition, int]:
         """What the group has not finished, in offsets, by partition."""
-        if self._observer is None:  # it joins nothing; it is there to ask
-            self._observer = self.broker.consumer(f"{self.kafka.group}-observer", "observer")
-            self._stack.callback(self._observer.close)
         commits, ask = self.commits(), self._observer.bounds
         return {p: ask(p, 10.0)[1] - (commits[p] or Commit(0, "")).offset for p in self.partitions}
 
@@ -195,3 +216,11 @@ class Deployment:
             return not any(self.lags().values())
         except BrokerError:
             return False
+
+
+def drained(reader: Reader) -> list[Record]:
+    """All that is committed and was not read yet."""
+    records: list[Record] = []
+    while not reader.at_end():
+        records += reader.poll(10_000, 0.2)
+    return records

@@ -26,6 +26,7 @@ from tests.faults.workers import Worker
 pytestmark = pytest.mark.broker
 
 Unique = Callable[[str], str]
+Capture = pytest.CaptureFixture[str]
 
 _PAUSED = (sys.executable, str(Path(__file__).with_name("paused_worker.py")))
 _SKIPPED = "can be skipped"
@@ -43,7 +44,9 @@ def own_kafka(tmp_path: Path) -> Iterator[EmbeddedKafka]:
         missing(f"no Kafka to kill: {error}")
 
 
-def test_every_request_once_through_kills_of_workers_and_broker(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_every_request_once_through_kills_of_workers_and_broker(
+    own_kafka: EmbeddedKafka, tmp_path: Path, capsys: Capture
+) -> None:
     requests, failing = tone_requests(random.Random(7), 2_000)
     began = time.monotonic()
     with Deployment(
@@ -56,7 +59,7 @@ def test_every_request_once_through_kills_of_workers_and_broker(own_kafka: Embed
         WORKER__DRAIN_TIMEOUT="60",
     ) as deployment:
         deployment.topics()
-        deployment.publish(twice(deployment, random.Random(8), requests))
+        deployment.publish(twice(deployment, random.Random(8), requests), deployment.broker.publisher())
 
         def start(name: str) -> Worker:
             return deployment.worker(name, program=(*_PAUSED, str(tmp_path)))
@@ -78,13 +81,15 @@ def test_every_request_once_through_kills_of_workers_and_broker(own_kafka: Embed
     assert _SKIPPED not in own_kafka.log.read_text(errors="replace")
     assert (storm.kills, storm.inside, storm.broker_kills) == (12, 5, 2)
     duplicates = sum(entry["code"] == "duplicate" for w in storm.all for entry in w.journal.of(COMMITTED))
-    print(
+    told = (
         f"\n{storm.kills} SIGKILLs of workers ({storm.trees} with their supervisor; {storm.inside} within a "
         f"transaction of {storm.held} results) with {storm.unfinished} unfinished records, "
         f"{storm.broker_kills} of the broker; "
         f"{len(requests)} ids, {audios} audios, {len(failing)} failures, {duplicates} duplicates skipped, "
         f"{seconds:.0f} s"
     )
+    with capsys.disabled():
+        print(told)
 
 
 def tone_requests(chance: random.Random, count: int) -> tuple[dict[str, SpeechRequest], set[str]]:
@@ -115,7 +120,9 @@ def twice(deployment: Deployment, chance: random.Random, requests: dict[str, Spe
     return [message for _, message in sorted(messages, key=lambda pair: pair[0])]
 
 
-def test_every_text_spoken_once_through_kills_and_a_long_sleep(kafka: str, unique: Unique, tmp_path: Path) -> None:
+def test_every_text_spoken_once_through_kills_and_a_long_sleep(
+    kafka: str, unique: Unique, tmp_path: Path, capsys: Capture
+) -> None:
     requests = spoken_requests(100)
     began = time.monotonic()
     with Deployment(
@@ -144,10 +151,12 @@ def test_every_text_spoken_once_through_kills_and_a_long_sleep(kafka: str, uniqu
         storm.drain()
         audios = check(deployment, requests)
     assert storm.kills == 3
-    print(
+    told = (
         f"\n{storm.kills} SIGKILLs with {storm.unfinished} unfinished records, one SIGSTOP past the session with "
         f"{slept}; {len(requests)} ids, {audios} audios, {seconds:.0f} s"
     )
+    with capsys.disabled():
+        print(told)
 
 
 def sleep_past_session(deployment: Deployment, storm: Storm) -> int:
