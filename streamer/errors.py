@@ -9,7 +9,7 @@ StreamerError
 │   ├── MetadataMismatch       the commit was written for another store or topic, or by a newer version
 │   ├── StoreMismatch          the store was not made by `streamer topics`, or is another one
 │   ├── DeadLetterLimit        most of the last records failed: a bad deploy, not bad records
-│   └── InstanceTaken          fenced twice within a minute: two processes, one instance name
+│   └── BrokerRefuses          the broker will never take this: a right that is missing, a limit that is too low
 ├── BrokerError
 │   ├── BrokerUnreachable      nothing answered in time
 │   ├── Retriable              nothing happened yet: call again
@@ -82,7 +82,7 @@ class DeadLetterLimit(StopWorker):
     pass
 
 
-class InstanceTaken(StopWorker):
+class BrokerRefuses(StopWorker):
     pass
 
 

@@ -53,13 +53,13 @@ class Voices:
         try:
             document = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigurationError([f"voices file {path}: {error}"]) from error
+            raise ConfigurationError([f"voices.file {path}: {error}"]) from error
         problems, voices = [], {}
         presets = document.pop("voices", {})
         default = document.pop("default", "")
         if document:
             problems.append(
-                f"voices file {path}: unknown keys {sorted(document)}; known are default and [voices.<name>]"
+                f"voices.file {path}: unknown keys {sorted(document)}; known are default and [voices.<name>]"
             )
         if not isinstance(presets, dict):
             presets = {}
@@ -67,11 +67,11 @@ class Voices:
             try:
                 voices[name] = msgspec.convert({"name": name, **fields}, Voice)
             except (msgspec.ValidationError, TypeError) as error:
-                problems.append(f"voices file {path}, voice {name!r}: {error}")
+                problems.append(f"voices.file {path}, voice {name!r}: {error}")
         if not voices and not problems:
-            problems.append(f"voices file {path}: no [voices.<name>] in it")
+            problems.append(f"voices.file {path}: no [voices.<name>] in it")
         if not problems and default not in voices:
-            problems.append(f"voices file {path}: default is {default!r}, but the voices are {', '.join(voices)}")
+            problems.append(f"voices.file {path}: default is {default!r}, but the voices are {', '.join(voices)}")
         if problems:
             raise ConfigurationError(problems)
         return cls(voices, default)

@@ -20,7 +20,7 @@ def command(settings: Settings) -> int:
     """Create the topics that are missing, give the group its start, and check what is there. Run it again any time."""
     import uuid
 
-    from streamer.errors import EXIT_NEVER_RESTART
+    from streamer.errors import EXIT_NEVER_RESTART, BrokerUnreachable
     from streamer.kafka.confluent import ConfluentBroker
     from streamer.kafka.topology import ensure
     from streamer.observe.logs import logger
@@ -28,6 +28,11 @@ def command(settings: Settings) -> int:
     from streamer.worker.initialise import initialise
 
     admin = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format)).admin()
+    try:
+        admin.cluster_id(_TIMEOUT / 3)
+    except BrokerUnreachable as error:
+        servers = settings.kafka.bootstrap_servers
+        raise BrokerUnreachable(f"kafka.bootstrap_servers: no Kafka answers at {servers} ({error})") from error
     findings = ensure(admin, settings.kafka, _TIMEOUT)
     for finding in findings:
         click.echo(f"streamer: {finding}", err=True)

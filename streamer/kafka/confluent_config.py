@@ -26,6 +26,8 @@ _RESERVED = {
     "auto.offset.reset": "a worker without a committed offset must stop, not skip or repeat records",
     "isolation.level": "readers must not see results of aborted transactions",
     "enable.idempotence": "without it the broker may hold a record twice or out of order",
+    "message.max.bytes": "results and whole originals must fit; the topics' limits are "
+    "kafka.max_request_bytes and kafka.max_failed_bytes",
     "acks": "a request is accepted only when all in-sync replicas have it",
     "request.required.acks": "a request is accepted only when all in-sync replicas have it",
     "partition.assignment.strategy": "partitions are assigned cooperatively; streamer relies on it",

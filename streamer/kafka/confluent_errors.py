@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 from streamer.errors import (
     AbortRequired,
     BrokerError,
+    BrokerRefuses,
     BrokerUnreachable,
     ConfigurationError,
     FatalClient,
@@ -25,6 +26,17 @@ _FENCED = frozenset(
         KafkaError.PRODUCER_FENCED,
         KafkaError.INVALID_PRODUCER_EPOCH,
         KafkaError.FENCED_INSTANCE_ID,
+    }
+)
+
+# Trying again cannot help; going on would abort one transaction after the other.
+_REFUSED = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     }
 )
 
@@ -62,7 +74,7 @@ _PASSING = frozenset(
 )
 
 
-def meaning(error: KafkaError, otherwise: type[BrokerError]) -> BrokerError:
+def meaning(error: KafkaError, otherwise: type[BrokerError]) -> BrokerError | BrokerRefuses:
     """An error of a transactional call as one of ours; `otherwise` is what a call makes of all that remains.
 
     That is OutcomeUnknown for commit and abort, AbortRequired within a transaction, FatalClient elsewhere.
@@ -71,6 +83,8 @@ def meaning(error: KafkaError, otherwise: type[BrokerError]) -> BrokerError:
     code = error.code()
     if code in _FENCED:
         return Fenced(text)
+    if code in _REFUSED:
+        return BrokerRefuses(f"{text}; correct the rights or the limits, and start again")
     if code == KafkaError.OFFSET_METADATA_TOO_LARGE:
         return MetadataTooLarge(text)
     if error.txn_requires_abort():
@@ -87,7 +101,7 @@ def passing(error: KafkaError) -> bool:
     return not error.fatal() and (error.retriable() or error.code() in _PASSING)
 
 
-def asked(error: KafkaError) -> BrokerError:
+def asked(error: KafkaError) -> BrokerError | BrokerRefuses:
     """An error of a consumer's question (committed offsets, watermarks) as one of ours."""
     return Retriable(f"{error.name()}: {error.str()}") if passing(error) else meaning(error, FatalClient)
 

@@ -30,7 +30,7 @@ def ensure(admin: Admin, kafka: Kafka, timeout: float) -> list[Finding]:
     names = kafka.topics
     wanted = {
         names.requests: {"max.message.bytes": str(kafka.max_request_bytes)},
-        names.completed: {},
+        names.completed: {"max.message.bytes": str(max(kafka.max_request_bytes, 1_048_588))},
         names.failed: {"max.message.bytes": str(kafka.max_failed_bytes)},
     }
     for name, found in admin.topics(list(wanted), timeout).items():
@@ -107,6 +107,12 @@ def _size(topic: Topic, kafka: Kafka) -> Iterator[Finding]:
         remedy = (
             f"kafka.max_failed_bytes says {kafka.max_failed_bytes}; a failure with a large original would never be "
             "taken, and its partition stand still; raise it with kafka-configs"
+        )
+        yield Finding("error", topic.name, "max.message.bytes", str(limit), remedy)
+    if topic.name == kafka.topics.completed and limit < kafka.max_request_bytes:
+        remedy = (
+            f"kafka.max_request_bytes says {kafka.max_request_bytes}; a result that repeats its request's text and "
+            "metadata may never be taken, and its partition stand still; raise it with kafka-configs"
         )
         yield Finding("error", topic.name, "max.message.bytes", str(limit), remedy)
     if topic.name == kafka.topics.requests and limit != kafka.max_request_bytes:

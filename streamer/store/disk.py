@@ -57,7 +57,10 @@ class DiskStore:
             self._probe()
         except OSError as error:
             self.close()
-            raise StoreUnavailable(f"cannot open the store in {self._root}: {error.strerror}") from error
+            problem = f"store.url: cannot open the store in {self._root}: {error.strerror}"
+            if isinstance(error, FileExistsError | NotADirectoryError):
+                raise ConfigurationError([f"{problem}; it must be a folder"]) from error
+            raise StoreUnavailable(problem) from error
         except BaseException:
             self.close()
             raise

@@ -6,6 +6,7 @@ Both are put-if-absent and made by nobody else: a worker that made them itself w
 from __future__ import annotations
 
 import uuid
+from urllib.parse import quote
 
 import msgspec
 
@@ -51,5 +52,4 @@ class Groups:
 
 
 def _key(topic_id: uuid.UUID, group: str, partition: int) -> str:
-    name = group.encode().hex() if not group.replace("-", "").replace("_", "").isalnum() else group
-    return f"groups/{topic_id}/{name}/{partition}.json"
+    return f"groups/{topic_id}/g-{quote(group, safe='')}/{partition}.json"

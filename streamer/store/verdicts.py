@@ -62,7 +62,7 @@ class Verdicts:
 
     def read(self, identity: Identity, generation: int) -> Verdict | None:
         data = self._store.get(_key(identity.folder, generation))
-        return None if data is None else _decode(data)
+        return None if data is None else _decode(_key(identity.folder, generation), data)
 
     def settle(self, verdict: Verdict) -> Verdict:
         """Put it if none stands, and read back the one that stands: this one or an earlier one."""
@@ -74,7 +74,7 @@ class Verdicts:
             return verdict
         if standing is None:
             raise StoreRejected(f"{key} vanished right after it was written; is something deleting from the store?")
-        return _decode(standing)
+        return _decode(key, standing)
 
     def latest(self, identity: Identity) -> Verdict | None:
         """The verdict of the highest generation: the state of the job, for readers. The worker never asks for it."""
@@ -91,11 +91,13 @@ def _key(folder: str, generation: int) -> str:
     return f"{folder}/verdict-{generation}.json"
 
 
-def _decode(data: bytes) -> Verdict:
+def _decode(key: str, data: bytes) -> Verdict:
     try:
         verdict = _DECODER.decode(data)
     except msgspec.DecodeError as error:
-        raise StoreRejected(f"unreadable verdict ({error}); it was not written by this version of streamer") from error
+        raise StoreRejected(
+            f"{key} is an unreadable verdict ({error}); restore it, or move it away if its result may be repeated"
+        ) from error
     if verdict.version > _VERSION:
-        raise StoreRejected(f"a verdict of version {verdict.version}, newer than {_VERSION}: update this streamer")
+        raise StoreRejected(f"{key} has version {verdict.version}, newer than {_VERSION}: update this streamer")
     return verdict

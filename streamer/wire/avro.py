@@ -69,7 +69,7 @@ class AvroCodec(Generic[R]):
 
 def _what(data: bytes) -> str:
     if data[:1] == b"\x00":
-        return "Confluent wire format, but no schema registry is configured; use Avro single-object encoding (C3 01)"
+        return "Confluent wire format, which this version does not read; use Avro single-object encoding (C3 01)"
     if data[:1] in b"{[":
         return "looks like JSON; send it to the bridge, or encode it as an Avro single object (C3 01)"
     return f"not an Avro single object: starts with {data[:4].hex(' ')}, expected c3 01"

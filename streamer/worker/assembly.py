@@ -95,7 +95,7 @@ def assemble(around: Surroundings, settings: Settings, instance: str, allowed: A
     consumer = around.broker.consumer(group, instance)
     return Worker(
         consumer,
-        Transactor(around.broker, f"{group}-{instance}", consumer, clock),
+        Transactor(around.broker, f"{group}-{instance}", consumer, clock, settings.kafka.transaction_timeout),
         Pipeline(parts),
         Starts(MetadataCodec(groups.store_id(), topic.id), groups, topic.id, group, allowed),
         limits(settings, engine.profile.capacity),
@@ -106,14 +106,15 @@ def assemble(around: Surroundings, settings: Settings, instance: str, allowed: A
 
 
 def request_topic(admin: Admin, settings: Settings) -> Topic:
-    """Errors: NotInitialised where there is no such topic."""
-    name = settings.kafka.topics.requests
-    topic = admin.topics([name], _CALL)[name]
-    if topic is None:
-        raise NotInitialised(
-            f"topic {name} does not exist at {settings.kafka.bootstrap_servers}; run `streamer topics`"
-        )
-    return topic
+    """The request topic, all others being there as well. Errors: NotInitialised where one is missing."""
+    names = settings.kafka.topics
+    topics = admin.topics([names.requests, names.completed, names.failed], _CALL)
+    missing = [name for name, topic in topics.items() if topic is None]
+    found = topics[names.requests]
+    if missing or found is None:
+        where = settings.kafka.bootstrap_servers
+        raise NotInitialised(f"no topic {', '.join(missing)} at {where}; run `streamer topics`, or set kafka.topics")
+    return found
 
 
 def limits(settings: Settings, capacity: int) -> Limits:

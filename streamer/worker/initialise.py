@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from streamer.errors import CommitsLost
 from streamer.kafka.base import Admin, Partition
 from streamer.settings import Settings
 from streamer.store.base import Store
@@ -18,7 +19,8 @@ def initialise(admin: Admin, store: Store, settings: Settings, proposal: uuid.UU
     """Give the store its id and the group its start, once, where it has neither; what was done, a line each.
 
     A partition is begun at the log's start, and only where the group has neither a commit nor a noted start: a commit
-    that was lost must stop a worker, not be made again here. The commit comes first: between the two a crash leaves a
+    that was lost must stop a worker, not be made again here
+    (CommitsLost, once the rest is done). The commit comes first: between the two a crash leaves a
     commit without its note, which the next run completes.
     """
     groups = Groups(store)
@@ -27,12 +29,13 @@ def initialise(admin: Admin, store: Store, settings: Settings, proposal: uuid.UU
     codec = MetadataCodec(store_id, topic.id)
     partitions = [Partition(topic.name, number) for number in range(topic.partitions)]
     commits = admin.commits(settings.kafka.group, partitions, _CALL)
-    done = []
+    done: list[str] = []
+    lost: list[str] = []
     for partition in partitions:
         commit = commits[partition]
         noted = groups.start(topic.id, settings.kafka.group, partition.number)
         if commit is None and noted is not None:
-            done.append(f"{partition}: begun before, and its commit is lost; see `streamer worker --accept-duplicates`")
+            lost.append(f"{partition}: group {settings.kafka.group} had begun, and its commit is lost")
         elif commit is None:
             low = admin.low_watermarks([partition], _CALL)[partition]
             admin.set_commits(settings.kafka.group, {partition: codec.encode(low, (), low)}, _CALL)
@@ -41,4 +44,6 @@ def initialise(admin: Admin, store: Store, settings: Settings, proposal: uuid.UU
         elif noted is None:
             groups.note_start(topic.id, settings.kafka.group, partition.number, commit.offset)
             done.append(f"{partition}: noted that group {settings.kafka.group} has begun")
+    if lost:
+        raise CommitsLost("; ".join([*lost, "see `streamer worker --accept-duplicates`"]))
     return done

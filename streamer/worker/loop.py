@@ -23,6 +23,7 @@ from streamer.worker.tenure import Tenure
 from streamer.worker.transaction import Ending, Transactor
 
 _OPEN_PAUSE = 0.5
+_LONGEST_PAUSE = 5.0
 
 
 class Limits(NamedTuple):
@@ -66,6 +67,7 @@ class Worker:
         self._draining = False
         self._full = False
         self._metadata_limit = LIMIT
+        self._aborted = 0  # one after the other
         self._commit_at = clock.monotonic()
         self._open_at = clock.monotonic()
 
@@ -195,6 +197,8 @@ class Worker:
     def _due(self) -> bool:
         if self._clock.monotonic() >= self._commit_at:
             return True
+        if self._aborted:
+            return False
         results = sum(ledger.settled for _, ledger in self._running())
         size = sum(ledger.settled_bytes for _, ledger in self._running())
         return results >= self._limits.commit_results or size >= self._limits.commit_bytes
@@ -217,7 +221,10 @@ class Worker:
             ending = self._transactor.commit(messages, offsets, timeout)
         self._journal.metrics.transactions.labels(ending.name.lower()).inc()
         self._journal.metrics.transaction_seconds.observe(self._clock.monotonic() - began)
+        if ending is not Ending.COMMITTED:
+            self._hold_off(ending)
         if ending is Ending.COMMITTED:
+            self._aborted = 0
             for tenure, ledger, plan in plans:
                 self._journal.ended(tenure.partition.topic, tenure.partition.number, ledger.committed(plan))
         elif ending is Ending.METADATA_REFUSED:
@@ -226,6 +233,14 @@ class Worker:
             self._journal.log.warning("the broker refuses long offset metadata", limit=self._metadata_limit)
         elif ending is Ending.UNKNOWN:
             self._forget_everything()
+
+    def _hold_off(self, ending: Ending) -> None:
+        """One abort is nothing, the next poll mends it; one after the other is trouble that only time mends."""
+        self._journal.log.warning("transaction not committed", ending=ending.name, reason=self._transactor.reason)
+        self._aborted += ending is Ending.ABORTED
+        if self._aborted > 1:
+            pause = self._limits.commit_interval * 2 ** min(self._aborted, 10)
+            self._commit_at = self._clock.monotonic() + min(_LONGEST_PAUSE, pause)
 
     def _plans(self) -> list[tuple[Tenure, Ledger, Plan]]:
         plans = []

@@ -34,8 +34,9 @@ from streamer.worker.tenure import Tenure
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 5.0
 
-_DEPLOYED = {FailureCode.TEMPLATE_ERROR, FailureCode.SYNTHESIS_FAILED}
-"""What a bad deploy can do to good records: counts towards the dead-letter limit."""
+_DEPLOYED = {FailureCode.SYNTHESIS_FAILED}
+"""What a bad deploy can do to good records: counts towards the dead-letter limit. A template_error will, too, once
+events are rendered; until then it is the sender's doing."""
 
 
 class Parts(NamedTuple):
@@ -252,7 +253,10 @@ class Pipeline:
             task.rejected = True
             self._fail(task, FailureCode.STORE_REJECTED, str(error))
         else:
-            raise StopWorker(f"the store refuses the verdict of {task.claim.identity.id!r}: {error}") from error
+            raise StopWorker(
+                f"the verdict of {task.claim.identity.id[:200]!r}: {error}. Until that is mended its record can have "
+                "no result, and its partition waits"
+            ) from error
 
     # Ends
 

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from functools import partial
 
 from streamer.clock import Clock
-from streamer.errors import AbortRequired, MetadataTooLarge, OutcomeUnknown, Retriable
+from streamer.errors import AbortRequired, Fenced, MetadataTooLarge, OutcomeUnknown, Retriable
 from streamer.kafka.base import Broker, Commit, Consumer, GroupMetadata, Message, Partition, Producer
 
 _PAUSE = 0.05
@@ -32,8 +32,13 @@ class Ending(Enum):
 class Transactor:
     """Runs transactions of one transactional.id for one consumer. Errors: Fenced, FatalClient."""
 
-    def __init__(self, broker: Broker, transactional_id: str, consumer: Consumer, clock: Clock) -> None:
-        self._broker, self._id = broker, transactional_id
+    def __init__(
+        self, broker: Broker, transactional_id: str, consumer: Consumer, clock: Clock, transaction_timeout: float = 10.0
+    ) -> None:
+        """`transaction_timeout`: seconds after which the broker itself ends a transaction."""
+        self._broker, self._id, self._transaction_timeout = broker, transactional_id, transaction_timeout
+        self.reason = ""
+        """Why the last transaction was not committed."""
         self._consumer, self._clock = consumer, clock
         self._producer: Producer | None = None
 
@@ -57,7 +62,19 @@ class Transactor:
         producer = self._producer
         if producer is None:
             raise ValueError("commit before renew")
-        deadline = self._clock.monotonic() + timeout
+        began = self._clock.monotonic()
+        try:
+            return self._commit(producer, messages, offsets, began + timeout)
+        except Fenced as error:
+            if self._clock.monotonic() - began < self._transaction_timeout:
+                raise
+            # Stopped in the middle for longer than a transaction may last: the broker ended it, nobody took the name.
+            return self._ended(Ending.UNKNOWN, error)
+
+    def _commit(
+        self, producer: Producer, messages: Iterable[Message], offsets: Mapping[Partition, Commit], deadline: float
+    ) -> Ending:
+        self.reason = "no member of the group at this moment"
         if self._membership() is None:
             return Ending.ABORTED  # evicted, or not a member yet: the next poll mends it
         try:
@@ -68,21 +85,21 @@ class Transactor:
             if group is None:
                 return self._abort(producer, Ending.ABORTED, deadline)
             self._retried(lambda: producer.send_offsets(offsets, group, self._left(deadline)), deadline)
-        except MetadataTooLarge:
-            return self._abort(producer, Ending.METADATA_REFUSED, deadline)
-        except (AbortRequired, Retriable):
-            return self._abort(producer, Ending.ABORTED, deadline)
-        except OutcomeUnknown:
-            return Ending.UNKNOWN
+        except MetadataTooLarge as error:
+            return self._abort(producer, self._ended(Ending.METADATA_REFUSED, error), deadline)
+        except (AbortRequired, Retriable) as error:
+            return self._abort(producer, self._ended(Ending.ABORTED, error), deadline)
+        except OutcomeUnknown as error:
+            return self._ended(Ending.UNKNOWN, error)
         return self._finish(producer, deadline)
 
     def _finish(self, producer: Producer, deadline: float) -> Ending:
         try:
             self._retried(lambda: producer.commit(self._left(deadline)), deadline)
-        except AbortRequired:
-            return self._abort(producer, Ending.ABORTED, deadline)
-        except (OutcomeUnknown, Retriable):
-            return Ending.UNKNOWN
+        except AbortRequired as error:
+            return self._abort(producer, self._ended(Ending.ABORTED, error), deadline)
+        except (OutcomeUnknown, Retriable) as error:
+            return self._ended(Ending.UNKNOWN, error)
         return Ending.COMMITTED
 
     def _abort(self, producer: Producer, ending: Ending, deadline: float) -> Ending:
@@ -90,8 +107,12 @@ class Transactor:
         deadline = max(deadline, self._clock.monotonic() + _ABORT_PATIENCE)
         try:
             self._retried(lambda: producer.abort(self._left(deadline)), deadline)
-        except (AbortRequired, OutcomeUnknown, Retriable):
-            return Ending.UNKNOWN
+        except (AbortRequired, OutcomeUnknown, Retriable) as error:
+            return self._ended(Ending.UNKNOWN, error)
+        return ending
+
+    def _ended(self, ending: Ending, error: Exception) -> Ending:
+        self.reason = str(error)
         return ending
 
     def _membership(self) -> GroupMetadata | None:

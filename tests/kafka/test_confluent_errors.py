@@ -67,7 +67,7 @@ def test_a_question_that_was_not_answered_may_be_asked_again(code: int) -> None:
     assert type(administered(KafkaError(code), "a topic")) is BrokerUnreachable
 
 
-@pytest.mark.parametrize("code", [E.GROUP_AUTHORIZATION_FAILED, E.INVALID_REPLICATION_FACTOR, E._AUTHENTICATION])
+@pytest.mark.parametrize("code", [E.INVALID_REPLICATION_FACTOR, E._AUTHENTICATION])
 def test_a_refusal_is_not_asked_again(code: int) -> None:
     assert not passing(KafkaError(code))
     assert type(asked(KafkaError(code))) is FatalClient

@@ -239,9 +239,9 @@ def test_a_store_that_cannot_be_written_is_said_at_opening(tmp_path: Path, monke
 
 def test_a_root_that_is_a_file_is_said_at_opening(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StoreUnavailable, match="cannot open the store"):
+    with pytest.raises(ConfigurationError, match=r"store\.url.*must be a folder"):
         DiskStore(tmp_path / "file")
-    with pytest.raises(StoreUnavailable, match="cannot open the store"):
+    with pytest.raises(ConfigurationError, match=r"store\.url.*must be a folder"):
         DiskStore(tmp_path / "file" / "below")
 
 

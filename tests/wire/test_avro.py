@@ -179,7 +179,7 @@ def reason(name: str, data: bytes | None) -> str:
         (b"", "no value"),
         (b'{"text": "hi"}', "looks like JSON"),
         (b"[1]", "looks like JSON"),
-        (b"\x00\x00\x00\x00\x01abc", "no schema registry is configured"),
+        (b"\x00\x00\x00\x00\x01abc", "Confluent wire format"),
         (b"hello", "starts with 68 65 6c 6c"),
         (b"\xc3", "starts with c3"),
         (b"\xc3\x02abc", "starts with c3 02"),

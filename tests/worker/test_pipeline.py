@@ -259,7 +259,7 @@ def test_audio_that_the_store_refuses_fails_its_record(line: Line) -> None:
 def test_a_verdict_that_the_store_refuses_stops_the_worker(line: Line) -> None:
     line.store.refuses = lambda key: True
     line.receive(encoded("id-0"), 0)
-    with pytest.raises(StopWorker, match="refuses the verdict of 'id-0'"):
+    with pytest.raises(StopWorker, match="the verdict of 'id-0'"):
         line.turn(20)
     assert line.codes() == {}
 

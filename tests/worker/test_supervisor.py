@@ -170,6 +170,7 @@ def test_who_must_not_be_restarted_says_so_in_a_drain_too(supervised: Supervised
 def test_stopped_between_death_and_restart_is_no_success(supervised: Supervised) -> None:
     supervised.start([leaves(1)])
     supervised.until(lambda: supervised.children.count() == 4)  # the next pause is 1.6 s
+    supervised.until(lambda: len(supervised.children.processes) == 4)  # counted just before it is there
     supervised.until(lambda: supervised.children.processes[3].poll() is not None)
     assert supervised.stop() == 1
 
