@@ -26,8 +26,6 @@ _RESERVED = {
     "auto.offset.reset": "a worker without a committed offset must stop, not skip or repeat records",
     "isolation.level": "readers must not see results of aborted transactions",
     "enable.idempotence": "without it the broker may hold a record twice or out of order",
-    "message.max.bytes": "results and whole originals must fit; the topics' limits are "
-    "kafka.max_request_bytes and kafka.max_failed_bytes",
     "acks": "a request is accepted only when all in-sync replicas have it",
     "request.required.acks": "a request is accepted only when all in-sync replicas have it",
     "partition.assignment.strategy": "partitions are assigned cooperatively; streamer relies on it",
@@ -48,6 +46,12 @@ def check(kafka: Kafka) -> None:
         for name in properties
         if name in _PYTHON_ONLY or name.endswith("_cb")
     ]
+    largest = str(properties.get("message.max.bytes", kafka.max_failed_bytes))
+    if largest.isdecimal() and int(largest) < kafka.max_failed_bytes:
+        problems.append(
+            f"kafka.properties.message.max.bytes: {largest} is below kafka.max_failed_bytes, {kafka.max_failed_bytes}: "
+            "a failure carries its whole original; raise it, or leave it out"
+        )
     if kafka.static_membership and kafka.protocol == "consumer":
         problems.append(
             "kafka.static_membership: works with kafka.protocol = classic only; a restarted member is refused"

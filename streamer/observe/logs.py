@@ -37,8 +37,9 @@ def logger(level: str = "info", style: str = "json") -> Log:
         if style == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+    # A line is written at once: the processes of one supervisor share its standard error.
     log: Log = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
+        structlog.WriteLogger(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         processors=[
             structlog.processors.add_log_level,

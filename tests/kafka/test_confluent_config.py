@@ -138,3 +138,8 @@ def test_every_client_is_made_with_the_defaults() -> None:
     kafka = Kafka(bootstrap_servers=NOWHERE)
     for config in (configs.consumer(kafka, "g", "i"), configs.reader(kafka)):
         configs.make(confluent_kafka.Consumer, config, _Lines()).close()
+
+
+def test_a_message_limit_below_a_failure_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"message\.max\.bytes: 1000 is below kafka\.max_failed_bytes"):
+        configs.check(Kafka(properties={"message.max.bytes": 1000}))
