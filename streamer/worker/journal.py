@@ -9,6 +9,9 @@ from streamer.observe.metrics import Metrics
 from streamer.worker.ledger import Settled
 from streamer.worker.task import Task
 
+_NAME = 200
+"""Characters of an id or a source that are logged; no valid one is longer."""
+
 
 class Journal:
     """RECEIVED, STARTED, DURABLE and COMMITTED with task_id and trace_id; `audible` False saves even making them."""
@@ -39,7 +42,7 @@ class Journal:
             if self._audible:
                 self.log.info(
                     COMMITTED,
-                    task_id=settled.task_id,
+                    task_id=settled.task_id[:_NAME],
                     trace_id=settled.trace_id,
                     topic=settled.message.topic if settled.message else None,
                     partition=partition,
@@ -54,9 +57,9 @@ class Journal:
     def _say(self, event: str, task: Task, **fields: object) -> None:
         self.log.info(
             event,
-            task_id=task.claim.identity.id,
+            task_id=task.claim.identity.id[:_NAME],
             trace_id=task.trace_id,
-            source=task.claim.identity.source,
+            source=task.claim.identity.source[:_NAME],
             partition=task.record.partition.number,
             offset=task.record.offset,
             **fields,

@@ -145,10 +145,10 @@ class Pipeline:
 
     def _looked_up(self, task: Task, standing: Standing) -> None:
         problem = task.generation_problem
-        if not problem and task.claim.generation > 1:
-            problem = follows(task.claim, standing.previous) or ""
+        if not problem and task.claim.generation > 1 and (reason := follows(task.claim, standing.previous)):
+            problem = f"header streamer-follows: {reason}"
         if problem:
-            self._settle(task, self._parts.results.conflict(task, f"streamer-follows: {problem}", self._now))
+            self._settle(task, self._parts.results.conflict(task, problem, self._now))
         else:
             self._judge(task, standing.verdict)
 

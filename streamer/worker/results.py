@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+import msgspec
 
 from streamer.kafka.base import Headers, Message
 from streamer.records import (
@@ -69,16 +72,9 @@ class Results:
         return Settled(identity.id, task.trace_id, code, Message(topic=topic, key=key, value=value, headers=headers))
 
     def _completed(self, task: Task, completed_at: int, state: Completed) -> SpeechCompleted:
-        request, claim, recipe = task.request, task.claim, state.recipe
+        recipe = state.recipe
         return SpeechCompleted(
-            source=claim.identity.source,
-            id=claim.identity.id,
-            generation=claim.generation,
-            metadata=request.metadata if request else {},
-            callback=request.callback if request else None,
-            output_name=request.output_name if request else None,
-            requested_at=request.requested_at if request else 0,
-            position=_position(task),
+            **_echo(task),
             audio=state.audio,
             text=recipe.text,
             voice=recipe.voice,
@@ -88,16 +84,8 @@ class Results:
         )
 
     def _failure(self, task: Task, state: Failed, failed_at: int) -> Settled:
-        request, claim = task.request, task.claim
         failed = SpeechFailed(
-            source=claim.identity.source,
-            id=claim.identity.id,
-            generation=claim.generation,
-            metadata=request.metadata if request else {},
-            callback=request.callback if request else None,
-            output_name=request.output_name if request else None,
-            requested_at=request.requested_at if request else 0,
-            position=_position(task),
+            **_echo(task),
             code=state.code,
             message=state.message[:2000],
             retryable=state.code in _RETRYABLE,
@@ -107,17 +95,13 @@ class Results:
         )
         value = self._encode_failed(failed)
         if len(value) > self._max_original:  # the request's own fields are echoed too; an id may be enormous
-            failed = SpeechFailed(
+            failed = msgspec.structs.replace(
+                failed,
                 source=failed.source[:_NAME],
                 id=failed.id[:_NAME],
-                generation=failed.generation,
-                position=failed.position,
-                code=failed.code,
-                message=failed.message,
-                retryable=failed.retryable,
-                attempts=failed.attempts,
-                original=failed.original,
-                failed_at=failed_at,
+                metadata={},
+                callback=None,
+                output_name=None,
             )
             value = self._encode_failed(failed)
         return self._settled(task, state.code, self._failed_topic, value)
@@ -140,6 +124,16 @@ class Results:
         )
 
 
-def _position(task: Task) -> Position:
-    partition, offset = task.record.partition, task.record.offset
-    return Position(topic=partition.topic, partition=partition.number, offset=offset)
+def _echo(task: Task) -> dict[str, Any]:
+    """What every result repeats of its request (records.Echo)."""
+    request, claim, record = task.request, task.claim, task.record
+    return {
+        "source": claim.identity.source,
+        "id": claim.identity.id,
+        "generation": claim.generation,
+        "metadata": request.metadata if request else {},
+        "callback": request.callback if request else None,
+        "output_name": request.output_name if request else None,
+        "requested_at": request.requested_at if request else 0,
+        "position": Position(topic=record.partition.topic, partition=record.partition.number, offset=record.offset),
+    }
