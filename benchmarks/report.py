@@ -37,7 +37,7 @@ def publish(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequen
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right")
     for row in rows:
-        table.add_row(*(f"{cell:,.1f}" if isinstance(cell, float) else str(cell) for cell in row))
+        table.add_row(*(f"{cell:,.2f}" if isinstance(cell, float) else str(cell) for cell in row))
     Console(width=120).print(table)
     result = {
         "benchmark": name,
