@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -221,7 +221,3 @@ class Broker(Protocol):
 def headers_of(record: Record) -> dict[str, bytes]:
     """The last value of each header; the ones without a value left out."""
     return {name: value for name, value in record.headers if value is not None}
-
-
-Properties = Mapping[str, Any]
-"""librdkafka properties, passed through as they are."""

@@ -65,20 +65,13 @@ class Metrics:
         )
         self.audio_seconds = Counter("streamer_audio_seconds", "Audio synthesized.", registry=registry)
 
-        self.store_seconds = Histogram(
-            "streamer_store_seconds",
-            "One job of the store's pool, by operation: lookup, write.",
-            ["operation"],
-            buckets=_CALL_BUCKETS,
-            registry=registry,
-        )
         self.store_retries = Counter(
             "streamer_store_retries", "Calls repeated because the store was unavailable.", registry=registry
         )
 
         self.transactions = Counter(
             "streamer_transactions",
-            "Transactions ended, by outcome: committed, aborted, unknown.",
+            "Transactions ended, by outcome: committed, aborted, metadata_refused, unknown.",
             ["outcome"],
             registry=registry,
         )

@@ -34,7 +34,7 @@ class Journal:
         if self._audible:
             self._say(DURABLE, task, state=state)
 
-    def ended(self, topic: str, partition: int, ended: Sequence[Settled]) -> None:
+    def ended(self, partition: int, ended: Sequence[Settled]) -> None:
         """Their transaction was committed."""
         codes: dict[str, int] = {}
         for settled in ended:

@@ -192,6 +192,7 @@ class Worker:
         if resume:
             self._consumer.resume(resume)
         self._journal.metrics.in_flight_cost.set(load)
+        self._journal.metrics.held_back.set(self._pipeline.held_back)
         self._journal.metrics.paused.set(hold)
 
     def _due(self) -> bool:
@@ -221,13 +222,13 @@ class Worker:
             ending = self._transactor.commit(messages, offsets, timeout)
         self._journal.metrics.transactions.labels(ending.name.lower()).inc()
         self._journal.metrics.transaction_seconds.observe(self._clock.monotonic() - began)
-        if ending is not Ending.COMMITTED:
-            self._hold_off(ending)
         if ending is Ending.COMMITTED:
             self._aborted = 0
             for tenure, ledger, plan in plans:
-                self._journal.ended(tenure.partition.topic, tenure.partition.number, ledger.committed(plan))
-        elif ending is Ending.METADATA_REFUSED:
+                self._journal.ended(tenure.partition.number, ledger.committed(plan))
+            return
+        self._hold_off(ending)
+        if ending is Ending.METADATA_REFUSED:
             refused = max(len(plan.commit.metadata) for _, _, plan in plans)
             self._metadata_limit = min(self._metadata_limit, refused - 1 - refused // 8)
             self._journal.log.warning("the broker refuses long offset metadata", limit=self._metadata_limit)

@@ -68,6 +68,7 @@ class Pipeline:
         self._delay = 0.0
         self._retry_at = 0.0
         self._now = 0  # milliseconds since the epoch, of this turn
+        self._engine_seconds = 0.0  # of the engine's steps, as far as its metric knows
         self.load = 0
         self.tasks = 0
 
@@ -75,6 +76,11 @@ class Pipeline:
     def backing_off(self) -> bool:
         """The store is down: nothing new should be read."""
         return self._delay > 0
+
+    @property
+    def held_back(self) -> int:
+        """How many tasks wait because their id is in flight: every other one holds its id."""
+        return self.tasks - len(self._holders)
 
     def receive(self, tenure: Tenure, records: Sequence[Record]) -> None:
         """Take the records of one tenure that its ledger took."""
@@ -96,6 +102,9 @@ class Pipeline:
         for done in self._parts.pool.collect():
             self._done(done)
         self._hear(self._parts.engine.collect())
+        spent = self._parts.engine.step_seconds
+        self._journal.metrics.engine_seconds.inc(spent - self._engine_seconds)
+        self._engine_seconds = spent
         if self._delayed and self._parts.clock.monotonic() >= self._retry_at:
             self._jobs += self._delayed
             self._delayed = []

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from streamer.clock import ManualClock
+from streamer.engines.base import Failure, Speech
 from streamer.errors import DeadLetterLimit, StopWorker
 from streamer.kafka.base import Headers
 from streamer.records import FOLLOWS, ORIGIN, SpeechCompleted, SpeechFailed
@@ -391,3 +392,20 @@ def test_out_of_memory_beside_one_that_was_spoken_is_charged_to_nobody() -> None
     line.engine.fails.clear()
     line.turn()
     assert line.codes() == {0: "ok", 1: "ok"}
+
+
+def test_the_metrics_tell_who_waits_and_what_the_engine_took() -> None:
+    line = Line()
+    step = line.engine.step
+
+    def slow() -> list[Speech | Failure]:
+        line.clock.advance(2.0)
+        return step()
+
+    line.engine.step = slow  # type: ignore[method-assign]
+    line.receive(encoded("id-0"), 0)
+    line.receive(encoded("id-0"), 1)
+    assert line.pipeline.held_back == 1
+    line.turn()
+    assert line.pipeline.held_back == 0
+    assert line.pipeline._journal.metrics.engine_seconds._value.get() == 2.0
