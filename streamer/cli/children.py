@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from streamer.errors import StreamerError
@@ -15,6 +15,7 @@ from streamer.launch import dying_with_parent
 
 _READY = "ready"
 _LINES = 8
+_LOOK = 0.1
 _FULL = 64 * 1024 * 1024
 _OWN = "streamer"
 _CHATTER = ('"level": "info"', '"level": "debug"')
@@ -28,10 +29,17 @@ class Child:
     """
 
     def __init__(
-        self, name: str, *arguments: str, environment: Mapping[str, str], logs: Path, patience: float = 10.0
+        self,
+        name: str,
+        *arguments: str,
+        environment: Mapping[str, str],
+        logs: Path,
+        watch: Callable[[], None],
+        patience: float = 10.0,
     ) -> None:
-        """`patience`: seconds that it has to end after SIGTERM."""
-        self.name, self.log = name, logs / f"{name}.log"
+        """`watch` is called again and again while one waits, and may raise. `patience`: seconds that it has to end
+        after SIGTERM."""
+        self.name, self.log, self._watch = name, logs / f"{name}.log", watch
         self._patience = patience
         command = [sys.executable, "-m", "streamer", name, *arguments]
         with self.log.open("wb") as log:
@@ -51,10 +59,11 @@ class Child:
 
     def done(self, timeout: float) -> None:
         """Wait until it ends well. Errors: StreamerError where it failed, or took longer."""
-        try:
-            status = self._process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise self._late(timeout) from None
+        end = time.monotonic() + timeout
+        while (status := self._ends_within(_LOOK)) is None:
+            self._watch()
+            if time.monotonic() > end:
+                raise self._late(timeout)
         if status != 0:
             raise self._ended(status)
 
@@ -87,14 +96,21 @@ class Child:
             raise ValueError("the child was started without a pipe for its output")
         end = time.monotonic() + timeout
         while time.monotonic() < end:
+            self._watch()
             self.check()
-            if select.select([said], [], [], 0.1)[0]:
+            if select.select([said], [], [], _LOOK)[0]:
                 line = said.readline().decode("utf-8", "replace")
                 if line.startswith(word):
                     return line
                 if not line:  # it is about to end; `check` says how
                     time.sleep(0.05)
         raise self._late(timeout)
+
+    def _ends_within(self, seconds: float) -> int | None:
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
 
     def _late(self, timeout: float) -> StreamerError:
         return StreamerError(f"streamer {self.name} was not ready within {timeout:.0f} s; {self._telling()}")

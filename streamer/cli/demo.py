@@ -5,10 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import signal
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from streamer.cli.children import Child
     from streamer.cli.samples import Outcome
+    from streamer.cli.signals import Interruption
     from streamer.clock import Clock
     from streamer.settings import Settings
 
@@ -45,30 +45,21 @@ def command(settings: Settings, once: bool, data: Path) -> int:
     Kafka and store are its own, below --data: kafka.bootstrap_servers, kafka.properties, kafka.replication and
     store.url are not used. Exit 0 when all four were spoken, else 1.
     """
+    from streamer.cli.signals import Interruption
     from streamer.clock import SystemClock
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    running = ExitStack()
-    try:
-        return _demo(settings, once, data, running, SystemClock())
-    finally:
-        # Stopping is bounded; a second Ctrl-C would only leave it half done.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        running.close()
+    with ExitStack() as running:
+        _prepare(settings, data, running)
+        return _demo(settings, once, data, running, SystemClock(), Interruption())
 
 
-def _interrupt(_signal: int, _frame: Any) -> None:
-    raise KeyboardInterrupt
-
-
-def _demo(settings: Settings, once: bool, data: Path, running: ExitStack, clock: Clock) -> int:
+def _demo(
+    settings: Settings, once: bool, data: Path, running: ExitStack, clock: Clock, interrupted: Interruption
+) -> int:
     from streamer.cli import demo_output
     from streamer.errors import EXIT_DONE, EXIT_FAILED
 
-    _prepare(settings, data, running)
-    parts = _start(settings, data, running)
+    parts = _start(settings, data, running, interrupted)
     found = _speak(parts, clock)
     demo_output.print_table(found, data / "audio", _RESULTS)
     if any(not outcome.spoken for outcome in found):
@@ -141,33 +132,36 @@ class _Parts(NamedTuple):
     settings: Settings
     url: str
     children: tuple[Child, ...]
+    interrupted: Interruption
 
     def check(self) -> None:
+        self.interrupted()
         for child in self.children:
             child.check()
 
 
-def _start(settings: Settings, data: Path, running: ExitStack) -> _Parts:
-    from streamer.cli.children import Child
+def _start(settings: Settings, data: Path, running: ExitStack, interrupted: Interruption) -> _Parts:
+    from functools import partial
 
+    from streamer.cli import children
+
+    child = partial(children.Child, logs=data, watch=interrupted)
     _say(f"starting Apache Kafka on {data / 'kafka'}")
     broker = ("--data", str(data / "kafka"), "--port", "0")
-    kafka = running.enter_context(Child("kafka", *broker, environment=_environment(settings), logs=data, patience=15))
+    kafka = running.enter_context(child("kafka", *broker, environment=_environment(settings), patience=15))
     settings = _own(settings, kafka.ready(_START), data)
     environment = _environment(settings)
     _say("creating the topics")
-    with Child("topics", environment=environment, logs=data) as topics:
+    with child("topics", environment=environment) as topics:
         topics.done(_START)
     _say(f"starting worker ({settings.engine.name}) and bridge")
     limits = settings.worker.drain_timeout + settings.worker.revoke_timeout + 10
     alone = ("--instance", "demo", "--processes", "1")
-    worker = running.enter_context(Child("worker", *alone, environment=environment, logs=data, patience=limits))
-    bridge = running.enter_context(
-        Child("bridge", environment=environment, logs=data, patience=settings.bridge.drain_timeout + 5)
-    )
+    worker = running.enter_context(child("worker", *alone, environment=environment, patience=limits))
+    bridge = running.enter_context(child("bridge", environment=environment, patience=settings.bridge.drain_timeout + 5))
     url = bridge.ready(_START)
     worker.ready(_START)
-    return _Parts(settings, url, (kafka, worker, bridge))
+    return _Parts(settings, url, (kafka, worker, bridge), interrupted)
 
 
 def _own(settings: Settings, servers: str, data: Path) -> Settings:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections import Counter
 
 from tests.simulation.faults import FAULTS
@@ -31,3 +33,13 @@ def test_histories(capsys: object) -> None:
     assert not broken, f"run again with `python -m tests.simulation.histories SEED 1`: {broken}"
     rare = {fault: seen[fault] for fault in FAULTS if seen[fault] < _LEAST_SHARE * count}
     assert not rare, f"seen by too few histories: {rare}"
+
+
+def test_a_seed_is_one_history_whatever_the_hash_seed() -> None:
+    """Else a failing seed could not be run again."""
+    command = [sys.executable, "-m", "tests.simulation.histories", "0", "60"]
+    told = {
+        subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(told) == 1
