@@ -18,6 +18,9 @@ StreamerError
 │   ├── OutcomeUnknown         the transaction may or may not be committed: rewind to committed()
 │   ├── Fenced                 another producer took this transactional.id: leave             exit 3
 │   └── FatalClient            the client is unusable: leave and be restarted                 exit 1
+├── RegistryError
+│   ├── RegistryUnavailable    nothing answered in time: try again later
+│   └── SchemaNotLoaded        a record names a schema that is not here yet: load it, then decode again
 ├── StoreError
 │   ├── StoreUnavailable       the store is down: back off, drop nothing
 │   └── StoreRejected          this object will never be taken: fail its record
@@ -116,6 +119,22 @@ class Fenced(BrokerError):
 
 class FatalClient(BrokerError):
     pass
+
+
+class RegistryError(StreamerError):
+    """What the Schema Registry said."""
+
+
+class RegistryUnavailable(RegistryError):
+    pass
+
+
+class SchemaNotLoaded(RegistryError):
+    """`schema_id` is the registry's number."""
+
+    def __init__(self, schema_id: int) -> None:
+        super().__init__(f"schema {schema_id} was not asked of the registry yet")
+        self.schema_id = schema_id
 
 
 class StoreError(StreamerError):

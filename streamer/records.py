@@ -20,7 +20,9 @@ class FailureCode(StrEnum):
     TEXT_TOO_LONG = "text_too_long"
     VOICE_UNKNOWN = "voice_unknown"
     EXPIRED = "expired"
+    NOT_WANTED = "not_wanted"
     SYNTHESIS_FAILED = "synthesis_failed"
+    SPEECH_REJECTED = "speech_rejected"
     STORE_REJECTED = "store_rejected"
     ID_CONFLICT = "id_conflict"
 
@@ -33,7 +35,9 @@ class FailureCode(StrEnum):
 _RETRYABLE = {
     FailureCode.TEMPLATE_ERROR,
     FailureCode.VOICE_UNKNOWN,
+    FailureCode.NOT_WANTED,
     FailureCode.SYNTHESIS_FAILED,
+    FailureCode.SPEECH_REJECTED,
     FailureCode.STORE_REJECTED,
 }
 

@@ -74,7 +74,15 @@ class Store(_Section):
     """Audio and verdicts. One store serves all workers and bridges."""
 
     url: str = Field(default_factory=lambda: (Path.cwd() / ".streamer" / "store").as_uri())
-    """file:///absolute/folder, or memory: for tests."""
+    """file:///absolute/folder, s3://bucket/prefix, or memory: for tests."""
+    endpoint: str = ""
+    """S3 only: http(s)://host:port of a server that is not AWS. Credentials come from the usual AWS_ variables."""
+    region: str = ""
+    """S3 only; else AWS_REGION."""
+    timeout: Seconds = 10.0
+    """S3 only: seconds that one request may take. With its repetitions a call stays below worker.call_limit."""
+    link_seconds: int = Field(900, ge=1, le=604_800)
+    """S3 only: how long a link to an audio file is good for."""
     threads: Count = 16
     """Look-ups and writes under way at once, in one worker."""
 
@@ -82,8 +90,9 @@ class Store(_Section):
 class Audio(_Section):
     """The audio of requests that do not choose."""
 
-    format: Literal["wav"] = "wav"
+    format: Literal["wav", "pcm", "alaw", "ulaw", "wav_alaw", "wav_ulaw", "flac", "mp3", "opus"] = "wav"
     sample_rate: int = Field(24_000, ge=8_000, le=48_000)
+    """Hz, for the formats that do not have their own: telephony is 8,000 unless a request says otherwise."""
 
 
 class Espeak(_Section):
@@ -155,7 +164,25 @@ class Bridge(_Section):
     ack_timeout: float = Field(1.5, gt=0, le=1.8)
     """Seconds that Kafka has to take a request before the answer is 503."""
     max_body: Count = 1_000_000
+    """Bytes of one request."""
+    max_batch: Count = 10_000_000
+    """Bytes of a batch; each of its lines is a request."""
+    max_pending: Count = 10_000
+    """Ids on their way to Kafka at once; one more is answered 429."""
+    rate: str = ""
+    """Requests taken of each source, such as "100/second"; empty: any number."""
     drain_timeout: Seconds = 10.0
+
+
+class SchemaRegistry(_Section):
+    """Where schemas are shared; without it every record carries its schema's fingerprint."""
+
+    url: str = ""
+    """http(s)://…, Confluent's API; Apicurio's stands at /apis/ccompat/v7. Empty: Avro single-object encoding."""
+    timeout: Seconds = 5.0
+    """Seconds that the registry has to answer."""
+    properties: dict[str, str | int | float | bool] = {}
+    """Any property of confluent-kafka's SchemaRegistryClient (basic.auth.user.info, ssl.ca.location, …)."""
 
 
 class Log(_Section):
@@ -165,6 +192,10 @@ class Log(_Section):
 
 class VoicesFile(_Section):
     file: Path = Field(default_factory=lambda: folder("configs") / "voices.toml")
+
+
+class EventsFile(_Section):
+    file: Path = Field(default_factory=lambda: folder("configs") / "events.toml")
 
 
 class Settings(BaseSettings):
@@ -185,6 +216,8 @@ class Settings(BaseSettings):
     worker: Worker = Worker()
     bridge: Bridge = Bridge()
     voices: VoicesFile = Field(default_factory=VoicesFile)
+    events: EventsFile = Field(default_factory=EventsFile)
+    schema_registry: SchemaRegistry = SchemaRegistry()
     log: Log = Log()
 
     @classmethod

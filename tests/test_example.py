@@ -14,13 +14,16 @@ from streamer.resources import folder
 from streamer.settings import Settings, load
 
 EXAMPLE = folder("configs") / "streamer.toml"
-DERIVED = {"store.url", "voices.file"}
+DERIVED = {"store.url", "voices.file", "events.file"}
 """Their defaults depend on the machine: commented out."""
+
+PROPERTIES = {"kafka.properties", "schema_registry.properties"}
+"""Tables whose keys are not ours."""
 
 
 def leaves(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in tree.items():
-        if isinstance(value, dict) and prefix + key != "kafka.properties":
+        if isinstance(value, dict) and prefix + key not in PROPERTIES:
             yield from leaves(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value

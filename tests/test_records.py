@@ -5,7 +5,7 @@ import pytest
 from streamer.records import FailureCode, Position, SpeechCompleted, SpeechFailed, SpeechRequest
 from streamer.wire import schemas
 
-RETRYABLE = {"template_error", "voice_unknown", "synthesis_failed", "store_rejected"}
+RETRYABLE = {"template_error", "voice_unknown", "not_wanted", "synthesis_failed", "speech_rejected", "store_rejected"}
 
 
 @pytest.mark.parametrize("code", list(FailureCode))

@@ -137,7 +137,7 @@ def test_every_error_is_listed_at_once(tmp_path: Path, monkeypatch: pytest.Monke
         ("KAFKA", "{", "JSON object"),
         ("ENGINE__TONE", "rows=3", "JSON object"),
         ("STORE__THREADS", "0", "greater than or equal to 1"),
-        ("AUDIO__FORMAT", "mp3", "'wav'"),
+        ("AUDIO__FORMAT", "aac", "'wav'"),
         ("AUDIO__SAMPLE_RATE", "96000", "48000"),
         ("ENGINE__MAX_TEXT", "-1", "'-1'"),
         ("ENGINE__TONE__FAILURE_RATE", "1.5", "less than or equal to 1"),

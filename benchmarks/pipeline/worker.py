@@ -68,7 +68,7 @@ class ForgettingStore(MemoryStore):
         super().__init__()
         self._order: deque[str] = deque()
 
-    def put(self, key: str, data: bytes) -> bool:
+    def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
         written = super().put(key, data)
         if "/" in key and not key.startswith(("store/", "groups/")):
             self._order.append(key)

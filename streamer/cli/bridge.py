@@ -41,7 +41,7 @@ def command(settings: Settings, host: str | None, port: int | None) -> int:
         settings,
         publisher=broker.publisher(),
         admin=broker.admin(),
-        store=open_store(settings.store.url),
+        store=open_store(settings.store),
         submissions=Submissions(settings.kafka.topics.requests, clock, lambda: str(uuid.uuid4()), os.urandom),
         metrics=Metrics(CollectorRegistry()),
         clock=clock,

@@ -138,7 +138,7 @@ class _Kafka:
         commits = self._admin.commits(group, partitions, _COMMITS)
         lows = self._admin.low_watermarks(partitions, _KAFKA)
         failed = False
-        with closing(open_store(self._settings.store.url)) as store:
+        with closing(open_store(self._settings.store)) as store:
             groups = Groups(store)
             starts = Starts(MetadataCodec(groups.store_id(), topic.id), groups, topic.id, group, Allowed())
             for partition, commit in commits.items():
@@ -155,7 +155,7 @@ def _store(settings: Settings) -> Iterator[_Line]:
     from streamer.store.groups import Groups
     from streamer.store.opening import open_store
 
-    with closing(open_store(settings.store.url)) as store:
+    with closing(open_store(settings.store)) as store:
         yield _Line("ok", f"{settings.store.url}, id {Groups(store).store_id()}")
 
 

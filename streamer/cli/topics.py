@@ -36,7 +36,7 @@ def command(settings: Settings) -> int:
     findings = ensure(admin, settings.kafka, _TIMEOUT)
     for finding in findings:
         click.echo(f"streamer: {finding}", err=True)
-    for line in initialise(admin, open_store(settings.store.url), settings, uuid.uuid4()):
+    for line in initialise(admin, open_store(settings.store), settings, uuid.uuid4()):
         click.echo(line)
     if any(finding.severity == "error" for finding in findings):
         return EXIT_NEVER_RESTART

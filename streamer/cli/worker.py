@@ -117,7 +117,7 @@ def _run(settings: Settings, instance: str, slot: int, allowed: Allowed) -> None
     metrics = Metrics(CollectorRegistry())
     if settings.worker.metrics_port:
         start_http_server(settings.worker.metrics_port + slot, "127.0.0.1", metrics.registry)
-    store = open_store(settings.store.url)
+    store = open_store(settings.store)
     engine_thread = EngineThread(lambda: open_engine(settings.engine, clock), clock)
     engine = engine_thread.start()
     liveness = Liveness(clock)

@@ -12,15 +12,28 @@ from typing import Protocol
 class Store(Protocol):
     """Errors of every call: StoreUnavailable (try again later), StoreRejected (this object will never be taken)."""
 
-    def put(self, key: str, data: bytes) -> bool:
+    def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
         """Write if absent; when it returns, the object survives a power cut. False where the key existed.
 
-        Of many puts of one key exactly one returns True, and no reader ever sees a part of an object.
+        `download_name` is what a browser is to call it, where the store itself hands it out (`link`). Of many
+        puts of one key exactly one returns True, and no reader ever sees a part of an object.
         """
         ...
 
     def get(self, key: str) -> bytes | None:
         """The whole object, None where there is none."""
+        ...
+
+    def size(self, key: str) -> int | None:
+        """Bytes of the object, None where there is none."""
+        ...
+
+    def read(self, key: str, start: int, stop: int) -> bytes:
+        """Bytes `start` up to `stop` (exclusive, within its size). Errors: StoreRejected where there is no object."""
+        ...
+
+    def link(self, key: str) -> str | None:
+        """A URL that anyone may read the object from for a while; None where the store gives none out."""
         ...
 
     def list(self, prefix: str) -> Iterator[str]:

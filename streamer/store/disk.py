@@ -30,6 +30,7 @@ _REJECTED = {
     errno.ENOTDIR,
 }
 _NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_PART = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -65,7 +66,7 @@ class DiskStore:
             self.close()
             raise
 
-    def put(self, key: str, data: bytes) -> bool:
+    def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
         folder, _, name = check(key).rpartition("/")
         try:
             with self._opened(folder, create=True) as descriptor:
@@ -90,6 +91,32 @@ class DiskStore:
             raise self._converted(key, error) from error
         self._durable.add(key)
         return data
+
+    def size(self, key: str) -> int | None:
+        folder, _, name = check(key).rpartition("/")
+        try:
+            with self._opened(folder, create=False) as descriptor:
+                found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        except _NOT_THERE:
+            return None
+        except OSError as error:
+            raise self._converted(key, error) from error
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def read(self, key: str, start: int, stop: int) -> bytes:
+        folder, _, name = check(key).rpartition("/")
+        try:
+            with self._opened(folder, create=False) as descriptor:
+                return _read(name, descriptor, start, stop)
+        except _NOT_THERE as error:
+            raise StoreRejected(f"{key} in {self._root}: there is no such object") from error
+        except OSError as error:
+            raise self._converted(key, error) from error
+
+    def link(self, key: str) -> str | None:
+        """None: the bridge hands a disk's files out."""
+        check(key)
+        return None
 
     def list(self, prefix: str) -> Iterator[str]:
         try:
@@ -228,12 +255,13 @@ def _write(name: str, folder: int, data: bytes) -> bool:
     return True
 
 
-def _read(name: str, folder: int) -> bytes:
+def _read(name: str, folder: int, start: int = 0, stop: int | None = None) -> bytes:
     file = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=folder)
     try:
         parts = []
-        while part := os.read(file, 1 << 20):
+        while part := os.pread(file, _PART if stop is None else min(_PART, stop - start), start):
             parts.append(part)
+            start += len(part)
         return b"".join(parts)
     finally:
         os.close(file)

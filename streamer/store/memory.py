@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
+from streamer.errors import StoreRejected
 from streamer.store.keys import check, check_prefix, quoted
 
 
@@ -15,7 +16,7 @@ class MemoryStore:
         self._objects: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
-    def put(self, key: str, data: bytes) -> bool:
+    def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
         check(key)
         with self._lock:
             if key in self._objects:
@@ -25,6 +26,21 @@ class MemoryStore:
 
     def get(self, key: str) -> bytes | None:
         return self._objects.get(check(key))
+
+    def size(self, key: str) -> int | None:
+        data = self.get(key)
+        return None if data is None else len(data)
+
+    def read(self, key: str, start: int, stop: int) -> bytes:
+        data = self.get(key)
+        if data is None:
+            raise StoreRejected(f"{key}: there is no such object")
+        return data[start:stop]
+
+    def link(self, key: str) -> str | None:
+        """None: a dictionary has no address."""
+        check(key)
+        return None
 
     def list(self, prefix: str) -> Iterator[str]:
         check_prefix(prefix)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from streamer import settings
 from streamer.errors import ConfigurationError
 from streamer.store.base import Store
 from streamer.store.disk import DiskStore
@@ -13,8 +14,12 @@ from streamer.store.memory import MemoryStore
 _REMEDY = "give file:///absolute/folder, or memory: for tests"
 
 
-def open_store(url: str) -> Store:
-    """The store at a URL. Errors: ConfigurationError for the URL, StoreUnavailable where the folder cannot be used."""
+def open_store(choice: settings.Store) -> Store:
+    """The store that the configuration names.
+
+    Errors: ConfigurationError for what is wrong with [store], StoreUnavailable where the store cannot be used.
+    """
+    url = choice.url
     if url in ("memory:", "memory://", "memory:///"):
         return MemoryStore()
     try:

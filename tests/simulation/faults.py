@@ -125,7 +125,7 @@ class FaultyStore(MemoryStore):
         super().__init__()
         self._striker = striker
 
-    def put(self, key: str, data: bytes) -> bool:
+    def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
         self._trouble()
         if key.endswith(".wav") and REFUSED.encode() in data:
             raise StoreRejected(f"{key}: injected")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamer.errors import ConfigurationError
+from streamer.settings import Store
 from streamer.store.disk import DiskStore
 from streamer.store.memory import MemoryStore
 from streamer.store.opening import open_store
@@ -12,7 +13,7 @@ from streamer.store.opening import open_store
 
 def test_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "with space" / "语音#1"
-    store = open_store(folder.as_uri())
+    store = open_store(Store(url=folder.as_uri()))
     assert isinstance(store, DiskStore)
     store.put("a", b"x")
     assert (folder / "a").read_bytes() == b"x"
@@ -21,7 +22,7 @@ def test_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["memory:", "memory://"])
 def test_memory(url: str) -> None:
-    assert isinstance(open_store(url), MemoryStore)
+    assert isinstance(open_store(Store(url=url)), MemoryStore)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_memory(url: str) -> None:
 )
 def test_what_is_wrong_is_named_with_its_remedy(url: str, reason: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        open_store(url)
+        open_store(Store(url=url))
     (problem,) = raised.value.problems
     assert "store.url" in problem
     assert reason in problem

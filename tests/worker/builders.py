@@ -167,7 +167,7 @@ class TroubledStore(MemoryStore):
         self.down = False
         self.refuses: Callable[[str], bool] = lambda key: False
 
-    def put(self, key: str, data: bytes) -> bool:
+    def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
         self._note("put", key)
         if self.refuses(key):
             raise StoreRejected(f"{key}: injected")

@@ -92,7 +92,7 @@ def test_timings_say_where_the_time_went(store: TroubledStore) -> None:
     clock = ManualClock()
 
     class Slow(TroubledStore):
-        def put(self, key: str, data: bytes) -> bool:
+        def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
             clock.advance(0.25)
             return super().put(key, data)
 
