@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import fastavro
 import msgspec
@@ -11,11 +11,10 @@ import msgspec
 from streamer.errors import RequestFailed
 from streamer.records import FailureCode, SpeechCompleted, SpeechFailed, SpeechRequest
 from streamer.wire import schemas
+from streamer.wire.base import R
 
 MARKER = b"\xc3\x01"
 _HEAD = len(MARKER) + 8
-
-R = TypeVar("R", SpeechRequest, SpeechCompleted, SpeechFailed)
 
 
 class AvroCodec(Generic[R]):
@@ -65,6 +64,9 @@ class AvroCodec(Generic[R]):
             extra = len(data) - body.tell()
             raise RequestFailed(FailureCode.UNDECODABLE, f"{extra} bytes follow the {self._record.__name__}")
         return record
+
+    def load(self, schema_id: int) -> None:
+        """Nothing to do: `decode` needs no schema that is not in schemas/history."""
 
 
 def _what(data: bytes) -> str:
