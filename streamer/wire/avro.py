@@ -25,36 +25,49 @@ class AvroCodec(Generic[R]):
 
     def __init__(self, name: str, record: type[R]) -> None:
         self._record: type[R] = record
-        self._current = fastavro.parse_schema(schemas.plain(schemas.current(name)))
-        self._head = MARKER + schemas.fingerprint(schemas.current(name))
-        # By fingerprint: the schema to read with, and the one to read into where that is not the same.
-        self._writers: dict[bytes, tuple[Any, Any]] = {
-            schemas.fingerprint(schema): (fastavro.parse_schema(schemas.plain(schema)), self._current)
+        self.current = schemas.current(name)
+        """Our schema, as the file has it."""
+        self.schema: Any = fastavro.parse_schema(schemas.plain(self.current))
+        """The same, parsed, without logical types."""
+        self._head = MARKER + schemas.fingerprint(self.current)
+        self._writers: dict[bytes, Any] = {
+            schemas.fingerprint(schema): fastavro.parse_schema(schemas.plain(schema))
             for schema in schemas.history(name)
         }
-        self._writers[self._head[2:]] = (self._current, None)
+        self._writers[self._head[2:]] = self.schema
 
     def encode(self, record: R) -> bytes:
+        return self.written(self._head, record)
+
+    def written(self, head: bytes, record: R) -> bytes:
+        """`head`, and behind it the record in the current schema."""
         out = BytesIO()
-        out.write(self._head)
-        fastavro.schemaless_writer(out, self._current, msgspec.to_builtins(record, builtin_types=(bytes,)))
+        out.write(head)
+        fastavro.schemaless_writer(out, self.schema, msgspec.to_builtins(record, builtin_types=(bytes,)))
         return out.getvalue()
 
     def decode(self, data: bytes | None) -> R:
         if not data:
-            raise RequestFailed(FailureCode.UNDECODABLE, "the record has no value; send an Avro SpeechRequest")
+            raise RequestFailed(
+                FailureCode.UNDECODABLE, f"the record has no value; send an Avro {self._record.__name__}"
+            )
         if data[:2] != MARKER:
             raise RequestFailed(FailureCode.UNDECODABLE, _what(data))
-        known = self._writers.get(data[2:_HEAD])
-        if known is None:
+        writer = self._writers.get(data[2:_HEAD])
+        if writer is None:
             raise RequestFailed(
                 FailureCode.UNDECODABLE,
                 f"unknown schema fingerprint {data[2:_HEAD].hex()}; write one of the versions in schemas/history",
             )
+        return self.read(data, _HEAD, writer)
+
+    def read(self, data: bytes, start: int, writer: Any) -> R:
+        """The record from `start` to the end, written in the parsed schema `writer`."""
         body = BytesIO(data)
-        body.seek(_HEAD)
+        body.seek(start)
         try:
-            fields: Any = fastavro.schemaless_reader(body, *known)
+            # Resolving costs time, so only where the schemas differ.
+            fields: Any = fastavro.schemaless_reader(body, writer, None if writer is self.schema else self.schema)
             record: R = msgspec.convert(fields, self._record)
         except Exception as error:  # fastavro raises whatever its parsing met: EOFError, IndexError, …
             raise RequestFailed(
@@ -71,7 +84,7 @@ class AvroCodec(Generic[R]):
 
 def _what(data: bytes) -> str:
     if data[:1] == b"\x00":
-        return "Confluent wire format, which this version does not read; use Avro single-object encoding (C3 01)"
+        return "Confluent wire format; set schema_registry.url to read it, or write Avro single-object encoding (C3 01)"
     if data[:1] in b"{[":
         return "looks like JSON; send it to the bridge, or encode it as an Avro single object (C3 01)"
     return f"not an Avro single object: starts with {data[:4].hex(' ')}, expected c3 01"

@@ -5,18 +5,35 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal
 
+from streamer.clock import Clock
 from streamer.settings import Settings
 from streamer.wire import avro
-from streamer.wire.base import Codecs
+from streamer.wire.avro import AvroCodec
+from streamer.wire.base import Codecs, R
+from streamer.wire.confluent import ConfluentCodec
+from streamer.wire.registry import Registry
 
 Topic = Literal["requests", "completed", "failed"]
 
 
-def open_codecs(settings: Settings, writes: Collection[Topic]) -> Codecs:
+def open_codecs(settings: Settings, writes: Collection[Topic], clock: Clock) -> Codecs:
     """The codecs of the three topics; `writes`: those that the caller will encode for.
 
-    With `schema_registry.url` the schemas of `writes` are registered here; the others can only be read. Errors:
-    ConfigurationError (the registry refuses a schema or the credentials, the extra is not installed),
-    RegistryUnavailable.
+    With `schema_registry.url` the schemas of `writes` are registered here, in the subject `<topic>-value`; the others
+    can only be read. Errors: ConfigurationError (the registry refuses a schema or the credentials, the extra is not
+    installed), RegistryUnavailable.
     """
-    return Codecs(avro.requests(), avro.completed(), avro.failed())
+    plain = avro.requests(), avro.completed(), avro.failed()
+    if not settings.schema_registry.url:
+        return Codecs(*plain)
+    registry, names = Registry(settings.schema_registry), settings.kafka.topics
+
+    def codec(topic: Topic, name: str, plain: AvroCodec[R]) -> ConfluentCodec[R]:
+        schema_id = registry.register(f"{name}-value", plain.current) if topic in writes else None
+        return ConfluentCodec(plain, registry, clock, schema_id)
+
+    return Codecs(
+        codec("requests", names.requests, plain[0]),
+        codec("completed", names.completed, plain[1]),
+        codec("failed", names.failed, plain[2]),
+    )
