@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streamer.errors import ConfigurationError
+from streamer.formats import FORMATS, MAX_RATE, MIN_RATE, FormatName, refusal
 from streamer.resources import folder
 
 _PREFIX = "STREAMER_"
@@ -90,9 +91,17 @@ class Store(_Section):
 class Audio(_Section):
     """The audio of requests that do not choose."""
 
-    format: Literal["wav", "pcm", "alaw", "ulaw", "wav_alaw", "wav_ulaw", "flac", "mp3", "opus"] = "wav"
-    sample_rate: int = Field(24_000, ge=8_000, le=48_000)
-    """Hz, for the formats that do not have their own: telephony is 8,000 unless a request says otherwise."""
+    format: FormatName = "wav"
+    sample_rate: int = Field(24_000, ge=MIN_RATE, le=MAX_RATE)
+    """Hz. Telephony formats have their own, 8,000; one that cannot be written at this rate takes the next higher."""
+
+    @field_validator("sample_rate")
+    @classmethod
+    def _written(cls, value: int, info: Any) -> int:
+        name = info.data.get("format")
+        if name is not None and not FORMATS[name].telephony and (reason := refusal(name, value)):
+            raise ValueError(f"{reason} (audio.format)")
+        return value
 
 
 class Espeak(_Section):

@@ -12,18 +12,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from streamer.errors import RequestFailed
+from streamer.formats import FORMATS, MAX_RATE, MIN_RATE, refusal
 from streamer.records import Event, FailureCode, Prompt, SpeechRequest
-
-FORMATS = frozenset({"wav"})
-"""Audio formats that the store can encode."""
 
 MAX_NAME = 200
 MAX_CALLBACK = 2_000
 MAX_METADATA = 64
 MAX_METADATA_KEY = 100
 MAX_METADATA_VALUE = 1_000
-MIN_SAMPLE_RATE = 8_000
-MAX_SAMPLE_RATE = 48_000
 MAX_SEED = 2**63 - 1
 MAX_TIME = 253_402_300_799_999
 """The last millisecond of the year 9999."""
@@ -113,11 +109,8 @@ def _options(found: list[Problem], request: SpeechRequest, formats: Collection[s
             found.append(Problem("voice", "stands beside prompt; give a preset or an inline voice, not both"))
     if (prompt := request.prompt) is not None:
         _prompt(found, prompt)
-    if request.format is not None and request.format not in formats:
-        found.append(Problem("format", f"is unknown; leave it out or use one of {', '.join(sorted(formats))}"))
-    rate, seed = request.sample_rate, request.seed
-    if rate is not None and not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
-        found.append(Problem("sample_rate", f"is {rate}; allowed are {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} a second"))
+    _format(found, request.format, request.sample_rate, formats)
+    seed = request.seed
     if seed is not None and not 0 <= seed <= MAX_SEED:
         found.append(Problem("seed", "is out of range; use a number from 0 to 2**63 - 1"))
     if (name := request.output_name) is not None:
@@ -126,6 +119,16 @@ def _options(found: list[Problem], request: SpeechRequest, formats: Collection[s
             found.append(Problem("output_name", "is empty; leave it out or give a file name"))
         elif name in {".", ".."} or "/" in name or "\\" in name:
             found.append(Problem("output_name", "is a path; give a plain file name without slashes, not . or .."))
+
+
+def _format(found: list[Problem], format: str | None, rate: int | None, formats: Collection[str]) -> None:
+    if format is not None and format not in formats:
+        found.append(Problem("format", f"is unknown; leave it out or use one of {', '.join(sorted(formats))}"))
+    if rate is not None and not MIN_RATE <= rate <= MAX_RATE:
+        found.append(Problem("sample_rate", f"is {rate}; allowed are {MIN_RATE} to {MAX_RATE} a second"))
+    elif rate is not None and format is not None and format in FORMATS and (reason := refusal(format, rate)):
+        # A format left out is the worker's own, which refuses the pair when it comes to write it.
+        found.append(Problem("sample_rate", reason))
 
 
 def _prompt(found: list[Problem], prompt: Prompt) -> None:

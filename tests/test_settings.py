@@ -197,3 +197,14 @@ def test_a_variable_without_section_or_key(monkeypatch: pytest.MonkeyPatch) -> N
     (problem,) = problems()
     assert "STREAMER_NOTHING" in problem
     assert "bridge" in problem
+
+
+def test_a_rate_that_the_format_is_not_written_at_is_named_with_those_it_is(tmp_path: Path) -> None:
+    (found,) = problems(written(tmp_path, '[audio]\nformat = "opus"\nsample_rate = 44100'))
+    assert "audio.sample_rate" in found
+    assert "is 44100, and format opus is written at 8000, 12000, 16000, 24000, 48000 a second" in found
+
+
+def test_telephony_does_not_mind_the_rate_of_the_others(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, '[audio]\nformat = "alaw"\nsample_rate = 44100'))
+    assert settings.audio.format == "alaw"

@@ -30,6 +30,9 @@ def changed(**fields: Any) -> SpeechRequest:
         changed(source="s" * 200, id="i" * 200),
         changed(text=None, event=Event(type="order.paid", data='{"amount": 1.10}')),
         changed(format="wav", sample_rate=8_000, seed=2**63 - 1, phoneme=True, voice="vip", output_name="greeting.wav"),
+        changed(format="opus", sample_rate=48_000),
+        changed(format="alaw", sample_rate=16_000),
+        changed(sample_rate=44_100),  # the default format may take it; the worker knows
         changed(sample_rate=48_000, seed=0, expires_at=0, output_name="..."),
         changed(prompt=Prompt(prompt_audio="file:///a.wav", prompt_text="hello")),
         changed(callback="https://example.org:8443/done?id=1", metadata={"k" * 100: "v" * 1_000}),
@@ -61,6 +64,8 @@ def test_what_may_go_to_the_engine(request_: SpeechRequest) -> None:
         ({"format": "mp9"}, "format", "wav"),
         ({"sample_rate": 7_999}, "sample_rate", "8000 to 48000"),
         ({"sample_rate": 48_001}, "sample_rate", "8000 to 48000"),
+        ({"format": "opus", "sample_rate": 44_100}, "sample_rate", "format opus is written at 8000, 12000, 16000, 24"),
+        ({"format": "mp3", "sample_rate": 9_000}, "sample_rate", "format mp3 is written at 8000, 11025, 12000, 160"),
         ({"seed": -1}, "seed", "from 0"),
         ({"seed": 2**63}, "seed", "from 0"),
         ({"output_name": ""}, "output_name", "leave it out"),

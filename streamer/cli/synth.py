@@ -12,6 +12,7 @@ import msgspec
 
 from streamer.cli.main import configured
 from streamer.errors import EXIT_DONE, EXIT_FAILED, EngineError, RequestFailed, StoreUnavailable, StreamerError
+from streamer.formats import default_rate, known
 from streamer.identity import fingerprint
 from streamer.records import FailureCode, SpeechRequest
 from streamer.validation import InvalidRequest, Problem, checked, from_json
@@ -37,7 +38,8 @@ Emit = Callable[[dict[str, Any]], None]
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the audio.")
 @configured
 def command(settings: Settings, file: IO[bytes], out: Path) -> int:
-    """Speak one request a line into DIR/<output_name, id or line number>.wav, and print one JSON object a result.
+    """Speak one request a line into DIR/<output_name, id or line number>.<wav, mp3, …>, and print one JSON object a
+    result.
 
     Results come as they are ready. A wrong line is told in its result and the others still are spoken. Exit 1 if any
     failed.
@@ -149,8 +151,9 @@ class _Synthesis:
         stem = request.output_name or request.id or str(line)
         if "/" in stem or "\\" in stem or stem in (".", "..") or len(stem.encode()) > _MAX_FILE_NAME:
             raise InvalidRequest([Problem(field, "is no file name; give a short output_name without slashes")])
-        stem = stem.removesuffix(".wav")
-        if (other := self._names.setdefault(stem, line)) != line:
+        extension = known(request.format or self._settings.audio.format).extension
+        stem = stem.removesuffix(f".{extension}")
+        if (other := self._names.setdefault(f"{stem}.{extension}", line)) != line:
             raise InvalidRequest([Problem(field, f"names the same file as line {other}; give another output_name")])
         return stem
 
@@ -194,13 +197,10 @@ class _Synthesis:
         from streamer.store.encoding import encode
 
         request, audio = job.request, self._settings.audio
+        format = request.format or audio.format
+        rate = request.sample_rate or default_rate(format, audio.sample_rate)
         try:
-            encoded = encode(
-                speech.samples,
-                self._engine.profile.sample_rate,
-                request.format or audio.format,
-                request.sample_rate or audio.sample_rate,
-            )
+            encoded = encode(speech.samples, self._engine.profile.sample_rate, format, rate)
         except RequestFailed as error:
             self._fail(job.line, request.id, error)
             return

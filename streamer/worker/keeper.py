@@ -7,6 +7,7 @@ from typing import Protocol
 
 from streamer.clock import Clock
 from streamer.engines.base import Profile, Samples
+from streamer.formats import default_rate
 from streamer.records import Audio, Timings
 from streamer.store.base import Store
 from streamer.store.verdicts import Completed, Failed, Recipe, Verdict, Verdicts
@@ -60,12 +61,9 @@ class Keeper:
         if request is None or utterance is None:
             raise ValueError("a task without an utterance was spoken")
         began = self._clock.monotonic()
-        encoded = self._encode(
-            samples,
-            self._profile.sample_rate,
-            request.format or self._format,
-            request.sample_rate or self._sample_rate,
-        )
+        format = request.format or self._format
+        rate = request.sample_rate or default_rate(format, self._sample_rate)
+        encoded = self._encode(samples, self._profile.sample_rate, format, rate)
         key = f"{task.claim.identity.folder}/{encoded.sha256}.{encoded.extension}"
         self._store.put(key, encoded.data)
         audio = Audio(

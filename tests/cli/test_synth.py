@@ -57,6 +57,16 @@ def test_the_same_request_makes_the_same_file_again(tmp_path: Path) -> None:
     assert synth(tmp_path, *requests) == first
 
 
+def test_each_line_may_choose_its_format(tmp_path: Path) -> None:
+    lines = [{"text": "hello", "output_name": "named.mp3", "format": format} for format in ("mp3", "alaw", "opus")]
+    status, results = synth(tmp_path, *lines, {"text": "hello", "format": "opus", "sample_rate": 44_100})
+    assert status == 1
+    names = [Path(one["file"]).name for one in results[:3]]
+    assert names == ["named.mp3", "named.mp3.alaw", "named.mp3.opus"]
+    assert (tmp_path / names[0]).stat().st_size > 0
+    assert results[3]["error"]["code"] == "invalid_request"
+
+
 def test_a_wrong_line_does_not_stop_the_others(tmp_path: Path) -> None:
     status, results = synth(
         tmp_path,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,6 +82,31 @@ def test_keeping_again_after_a_lost_answer_changes_nothing(keeper: Keeper) -> No
 def test_what_the_request_chose_is_made(keeper: Keeper) -> None:
     audio = completed(keeper.keep_speech(task(sample_rate=8_000), SAMPLES)).audio
     assert (audio.sample_rate, audio.frames) == (8_000, 800)
+
+
+@pytest.mark.parametrize(
+    ("fields", "rate", "extension"),
+    [
+        ({"format": "alaw"}, 8_000, "alaw"),
+        ({"format": "alaw", "sample_rate": 16_000}, 16_000, "alaw"),
+        ({"format": "wav_ulaw"}, 8_000, "wav"),
+        ({"format": "flac"}, 24_000, "flac"),
+        ({}, 24_000, "wav"),
+    ],
+)
+def test_a_format_has_its_own_rate_unless_the_request_says(
+    keeper: Keeper, fields: dict[str, Any], rate: int, extension: str
+) -> None:
+    audio = completed(keeper.keep_speech(task(**fields), SAMPLES)).audio
+    assert audio.sample_rate == rate
+    assert audio.uri.endswith(f".{extension}")
+
+
+def test_a_rate_that_the_default_format_is_not_written_at_is_the_records_failure(store: TroubledStore) -> None:
+    keeper = Keeper(store, encode, ScriptedEngine().profile, ManualClock(), format="opus", sample_rate=24_000)
+    with pytest.raises(RequestFailed, match=r"sample_rate: is 44100, and format opus is written at") as raised:
+        keeper.keep_speech(task(sample_rate=44_100), SAMPLES)
+    assert raised.value.code == "invalid_request"
 
 
 def test_how_it_was_made_is_recorded(keeper: Keeper) -> None:
