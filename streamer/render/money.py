@@ -1,0 +1,3 @@
+"""Amounts of money, spoken."""
+
+CURRENCIES = ("CNY", "USD")
