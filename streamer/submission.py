@@ -15,6 +15,7 @@ from streamer.wire import avro
 
 NewId = Callable[[], str]
 RandomBytes = Callable[[int], bytes]
+Encode = Callable[[SpeechRequest], bytes]
 
 # W3C Trace Context, level 1: ids of zeros and version ff are invalid; later versions may carry more after the flags.
 _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
@@ -24,9 +25,12 @@ _MAX_TRACEPARENT = 200
 class Submissions:
     """Makes messages of requests for one topic. Ids, time and randomness are given to it."""
 
-    def __init__(self, topic: str, clock: Clock, new_id: NewId, random_bytes: RandomBytes) -> None:
+    def __init__(
+        self, topic: str, clock: Clock, new_id: NewId, random_bytes: RandomBytes, encode: Encode | None = None
+    ) -> None:
+        """`encode`: Avro single-object encoding by default."""
         self._topic, self._clock, self._new_id, self._random_bytes = topic, clock, new_id, random_bytes
-        self._encode = avro.requests().encode
+        self._encode = encode or avro.requests().encode
 
     def completed(self, request: SpeechRequest) -> SpeechRequest:
         """The request with an id and the time it was made, where it came without."""

@@ -30,11 +30,13 @@ def command(settings: Settings, host: str | None, port: int | None) -> int:
     from streamer.observe.metrics import Metrics
     from streamer.store.opening import open_store
     from streamer.submission import Submissions
+    from streamer.wire.opening import open_codecs
 
     chosen = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update={"bridge": settings.bridge.model_copy(update=chosen)})
     log, clock = logger(settings.log.level, settings.log.format), SystemClock()
     bound = serving.listen(settings)
+    encode = open_codecs(settings, clock, "requests").requests.encode
     # The client gives up before the sender is told "unknown": what it did not send by then it never sends.
     broker = ConfluentBroker(settings.kafka, log, message_timeout=0.9 * settings.bridge.ack_timeout)
     parts = serving.Parts(
@@ -42,7 +44,7 @@ def command(settings: Settings, host: str | None, port: int | None) -> int:
         publisher=broker.publisher(),
         admin=broker.admin(),
         store=open_store(settings.store),
-        submissions=Submissions(settings.kafka.topics.requests, clock, lambda: str(uuid.uuid4()), os.urandom),
+        submissions=Submissions(settings.kafka.topics.requests, clock, lambda: str(uuid.uuid4()), os.urandom, encode),
         metrics=Metrics(CollectorRegistry()),
         clock=clock,
         log=log,

@@ -190,15 +190,19 @@ def _speak(parts: _Parts, clock: Clock) -> list[Outcome]:
     from streamer.kafka.confluent import ConfluentBroker
     from streamer.observe.logs import logger
     from streamer.voices import Voices
+    from streamer.wire.opening import open_codecs
 
     settings, names = parts.settings, parts.settings.kafka.topics
     voices = Voices.load(settings.voices.file).names
     broker = ConfluentBroker(settings.kafka, logger("error", "console"))
     follower = Follower(
         broker.reader([names.completed, names.failed], from_beginning=False),
+        open_codecs(settings, clock),
+        clock,
         completed=names.completed,
         failed=names.failed,
         undecodable=lambda record, reason: _say(f"{record.partition} offset {record.offset}: {reason}"),
+        waiting=_say,
     )
     run = secrets.token_hex(3)
     try:

@@ -26,20 +26,31 @@ def command(settings: Settings, from_beginning: bool, count: int | None, topic: 
     import msgspec
 
     from streamer.cli.signals import Stop
+    from streamer.clock import SystemClock
     from streamer.downstream.follow import Follower
     from streamer.errors import EXIT_DONE
     from streamer.kafka.confluent import ConfluentBroker
     from streamer.observe.logs import logger
+    from streamer.wire.opening import open_codecs
 
     def undecodable(record: Record, reason: str) -> None:
         click.echo(f"streamer: {record.partition} offset {record.offset}: {reason}", err=True)
 
-    stopped = Stop()
+    def waiting(reason: str) -> None:
+        click.echo(f"streamer: waiting for a schema: {reason}", err=True)
+
+    stopped, clock = Stop(), SystemClock()
     names = settings.kafka.topics
     name = names.failed if topic == "failed" else names.completed
     broker = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format))
     follower = Follower(
-        broker.reader([name], from_beginning), completed=names.completed, failed=names.failed, undecodable=undecodable
+        broker.reader([name], from_beginning),
+        open_codecs(settings, clock),
+        clock,
+        completed=names.completed,
+        failed=names.failed,
+        undecodable=undecodable,
+        waiting=waiting,
     )
     click.echo(f"following {name}", err=True)
     left = count

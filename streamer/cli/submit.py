@@ -30,13 +30,15 @@ def command(settings: Settings, file: IO[bytes]) -> int:
     from streamer.kafka.confluent import ConfluentBroker
     from streamer.observe.logs import logger
     from streamer.submission import Submissions
+    from streamer.wire.opening import open_codecs
 
     clock = SystemClock()
+    encode = open_codecs(settings, clock, "requests").requests.encode
     publisher = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format)).publisher()
     try:
         report = Intake(
             publisher,
-            Submissions(settings.kafka.topics.requests, clock, lambda: str(uuid.uuid4()), os.urandom),
+            Submissions(settings.kafka.topics.requests, clock, lambda: str(uuid.uuid4()), os.urandom, encode),
             clock,
             accepted=click.echo,
             complain=lambda line: click.echo(f"streamer: {line}", err=True),

@@ -17,14 +17,19 @@ _TIMEOUT = 30.0
 @click.command()
 @configured
 def command(settings: Settings) -> int:
-    """Create the topics that are missing, give the group its start, and check what is there. Run it again any time."""
+    """Create the topics that are missing, give the group its start, and check what is there. Run it again any time.
+
+    With schema_registry.url the three schemas are registered first.
+    """
     import uuid
 
+    from streamer.clock import SystemClock
     from streamer.errors import EXIT_NEVER_RESTART, BrokerUnreachable
     from streamer.kafka.confluent import ConfluentBroker
     from streamer.kafka.topology import ensure
     from streamer.observe.logs import logger
     from streamer.store.opening import open_store
+    from streamer.wire.opening import open_codecs
     from streamer.worker.initialise import initialise
 
     admin = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format)).admin()
@@ -33,6 +38,7 @@ def command(settings: Settings) -> int:
     except BrokerUnreachable as error:
         servers = settings.kafka.bootstrap_servers
         raise BrokerUnreachable(f"kafka.bootstrap_servers: no Kafka answers at {servers} ({error})") from error
+    open_codecs(settings, SystemClock(), "requests", "completed", "failed")
     findings = ensure(admin, settings.kafka, _TIMEOUT)
     for finding in findings:
         click.echo(f"streamer: {finding}", err=True)

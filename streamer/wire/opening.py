@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Literal
 
 from streamer.clock import Clock
@@ -16,7 +15,7 @@ from streamer.wire.registry import Registry
 Topic = Literal["requests", "completed", "failed"]
 
 
-def open_codecs(settings: Settings, writes: Collection[Topic], clock: Clock) -> Codecs:
+def open_codecs(settings: Settings, clock: Clock, *writes: Topic) -> Codecs:
     """The codecs of the three topics; `writes`: those that the caller will encode for.
 
     With `schema_registry.url` the schemas of `writes` are registered here, in the subject `<topic>-value`; the others

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from streamer.clock import SystemClock
+from streamer.clock import ManualClock, SystemClock
 from streamer.downstream.follow import Follower
 from streamer.kafka.base import Message, Record
 from streamer.kafka.memory import MemoryCluster
@@ -14,6 +14,7 @@ from streamer.records import (
     Timings,
 )
 from streamer.wire import avro
+from streamer.wire.base import Codecs
 
 COMPLETED, FAILED = "tts.completed", "tts.failed"
 POSITION = Position(topic="tts.requests", partition=0, offset=7)
@@ -47,13 +48,24 @@ class Topics:
         for topic in (COMPLETED, FAILED):
             self.cluster.create_topic(topic, 1)
         self.told: list[tuple[Record, str]] = []
+        self.waits: list[str] = []
+        self.codecs = Codecs(avro.requests(), avro.completed(), avro.failed())
+        self.clock = ManualClock()
 
     def write(self, topic: str, value: bytes | None) -> None:
         self.cluster.append(Message(topic=topic, key=b"k", value=value))
 
     def follower(self, from_beginning: bool, *topics: str) -> Follower:
         reader = self.cluster.broker().reader(topics or (COMPLETED, FAILED), from_beginning)
-        return Follower(reader, completed=COMPLETED, failed=FAILED, undecodable=lambda *told: self.told.append(told))
+        return Follower(
+            reader,
+            self.codecs,
+            self.clock,
+            completed=COMPLETED,
+            failed=FAILED,
+            undecodable=lambda *told: self.told.append(told),
+            waiting=self.waits.append,
+        )
 
 
 def test_results_are_typed() -> None:
