@@ -19,7 +19,7 @@ _OPUS_BITS: Final = 32_000
 # libsndfile's levels run from 0 to 1. All is named, so that a new version's defaults change nothing.
 _OPTIONS: Final = types.MappingProxyType(
     {
-        # flac's own default, 5 of 8: the highest saves 3 to 5 % of bytes and takes twice the time.
+        # flac's own default, 5 of 8: the highest saves 2 to 5 % of the bytes and takes twice the time.
         "flac": {"format": "FLAC", "subtype": "PCM_16", "compression_level": 0.625},
         # LAME's V5, 30 to 85 kbit/s with the rate. Not constant: at low bit rates that leaves no room for the tag
         # which tells players how much silence the encoder put at both ends.
