@@ -1,10 +1,9 @@
-"""What a request may hold: its rules, all problems at once, and strict reading of a request from JSON."""
+"""What a request may hold: its rules, and all problems at once."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -13,7 +12,7 @@ import msgspec
 
 from streamer.errors import RequestFailed
 from streamer.formats import FORMATS, MAX_RATE, MIN_RATE, refusal
-from streamer.records import Event, FailureCode, Prompt, SpeechRequest
+from streamer.records import FailureCode, Prompt, SpeechRequest
 
 MAX_NAME = 200
 MAX_CALLBACK = 2_000
@@ -46,8 +45,13 @@ class InvalidRequest(RequestFailed):
         self.problems = tuple(problems)
 
 
+# Decimals keep 1.10 what it is: an amount that is read aloud must not become 1.1.
+_VALUES = msgspec.json.Decoder(float_hook=Decimal)
+# What a decoder raises beside its own errors: bad UTF-8, numbers no Decimal holds, nesting.
+UNREADABLE = (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError)
+
 _NOTHING_TO_SPEAK = Problem("text", "is empty or only white space; give words to speak")
-_NO_OBJECT = Problem("event.data", "is not one JSON object; send the event's fields as {…}")
+NO_OBJECT = Problem("event.data", "is not one JSON object; send the event's fields as {…}")
 
 
 def problems(request: SpeechRequest, formats: Collection[str] = FORMATS) -> list[Problem]:
@@ -98,8 +102,8 @@ def _speech(found: list[Problem], request: SpeechRequest) -> None:
         if not event.type:
             found.append(Problem("event.type", "is empty; name the kind of event, for instance order.paid"))
         _name(found, "event.type", event.type)
-        if _object(event.data) is None:
-            found.append(_NO_OBJECT)
+        if json_object(event.data) is None:
+            found.append(NO_OBJECT)
 
 
 def _options(found: list[Problem], request: SpeechRequest, formats: Collection[str]) -> None:
@@ -175,141 +179,14 @@ def _time(found: list[Problem], field: str, value: int | None) -> None:
         found.append(Problem(field, "is out of range; give milliseconds since the epoch, from 0 up to the year 9999"))
 
 
-def _object(data: str) -> dict[str, Any] | None:
+def json_object(data: str) -> dict[str, Any] | None:
+    """One JSON object, None where it is anything else."""
     try:
         value = _VALUES.decode(data)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return value if isinstance(value, dict) else None
 
 
 def _shown(match: re.Match[str]) -> str:
     return f"U+{ord(match[0]):04X} at position {match.start()}"
-
-
-class _EventBody(msgspec.Struct, forbid_unknown_fields=True):
-    type: str
-    data: Any
-
-
-class _PromptBody(msgspec.Struct, forbid_unknown_fields=True):
-    prompt_audio: str
-    prompt_text: str
-
-
-class _Body(msgspec.Struct, forbid_unknown_fields=True):
-    """SpeechRequest as people write it: times also as text, the event's data also as an object."""
-
-    source: str | None = None
-    id: str = ""
-    text: str | None = None
-    event: _EventBody | None = None
-    voice: str | None = None
-    prompt: _PromptBody | None = None
-    format: str | None = None
-    sample_rate: int | None = None
-    seed: int | None = None
-    phoneme: bool | None = None
-    output_name: str | None = None
-    metadata: dict[str, str] = {}
-    callback: str | None = None
-    expires_at: int | str | None = None
-    requested_at: int | str = 0
-
-
-# Decimals keep 1.10 what it is: an amount that is read aloud must not become 1.1.
-_BODIES = msgspec.json.Decoder(_Body, float_hook=Decimal)
-_VALUES = msgspec.json.Decoder(float_hook=Decimal)
-_CANONICAL = msgspec.json.Encoder(order="sorted", decimal_format="number")
-# What a decoder raises beside its own errors: bad UTF-8, numbers no Decimal holds, nesting.
-_UNREADABLE = (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError)
-
-
-def from_json(data: bytes | str, source: str | None = None) -> SpeechRequest:
-    """One JSON object as a request; `source` stands in where the object names none.
-
-    Only shape and types are judged here, the rules by `checked`. An event's data becomes canonical text (keys sorted),
-    so that a sender who repeats a request with another order of keys repeats it.
-
-    Errors: InvalidRequest that names the place in the JSON.
-    """
-    try:
-        body = _BODIES.decode(data)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest([_located(str(error))]) from error
-    except _UNREADABLE as error:
-        raise InvalidRequest([Problem("body", _malformed(error, len(data)))]) from error
-    source = body.source if body.source is not None else source
-    if source is None:
-        raise InvalidRequest([Problem("source", "is missing; name the system that asks")])
-    prompt = body.prompt
-    return SpeechRequest(
-        source=source,
-        id=body.id,
-        text=body.text,
-        event=None if body.event is None else Event(type=body.event.type, data=_event_data(body.event.data)),
-        voice=body.voice,
-        prompt=None if prompt is None else Prompt(prompt_audio=prompt.prompt_audio, prompt_text=prompt.prompt_text),
-        format=body.format,
-        sample_rate=body.sample_rate,
-        seed=body.seed,
-        phoneme=body.phoneme,
-        output_name=body.output_name,
-        metadata=body.metadata,
-        callback=body.callback,
-        expires_at=None if body.expires_at is None else _milliseconds("expires_at", body.expires_at),
-        requested_at=_milliseconds("requested_at", body.requested_at),
-    )
-
-
-def _event_data(value: Any) -> str:
-    fields = _object(value) if isinstance(value, str) else value
-    if not isinstance(fields, dict):
-        raise InvalidRequest([_NO_OBJECT])
-    return _CANONICAL.encode(fields).decode()
-
-
-def _milliseconds(field: str, value: int | str) -> int:
-    if isinstance(value, int):
-        return value
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        message = "is no time; give milliseconds since the epoch or ISO 8601 with a zone, such as 2026-01-31T08:00:00Z"
-        raise InvalidRequest([Problem(field, message)])
-    try:
-        return round(moment.timestamp() * 1000)
-    except (OverflowError, ValueError) as error:  # the year 1 with a zone to the east
-        raise InvalidRequest([Problem(field, "is out of range; give a time from 1970 to 9999")]) from error
-
-
-_PLACE = re.compile(r"^(?P<what>.*) - at `\$\.?(?P<path>[^`]*)`$", re.DOTALL)
-_UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>.*)`$", re.DOTALL)
-_MISSING = re.compile(r"^Object missing required field `(?P<name>.*)`$")
-
-
-def _located(message: str) -> Problem:
-    """A complaint of msgspec's as a problem of the field it is about."""
-    place = _PLACE.match(message)
-    what, path = (place["what"], place["path"]) if place else (message, "")
-    prefix = f"{path}." if path else ""
-    if unknown := _UNKNOWN.match(what):
-        return Problem(f"{prefix}{unknown['name'][:MAX_NAME]}", "is no field of a request; leave it out or correct it")
-    if missing := _MISSING.match(what):
-        return Problem(f"{prefix}{missing['name']}", f"is missing; {path or 'a request'} needs it")
-    return Problem(path or "body", f"has the wrong type: {what[:1].lower()}{what[1:]}; send what was expected")
-
-
-def _malformed(error: Exception, length: int) -> str:
-    if isinstance(error, RecursionError):
-        return "is nested too deeply; flatten it"
-    if isinstance(error, UnicodeDecodeError | UnicodeEncodeError):
-        return f"is not UTF-8 ({error.reason} at position {error.start}); encode it as UTF-8"
-    if isinstance(error, msgspec.DecodeError):
-        what = str(error).removeprefix("JSON is malformed: ")
-        if what == "Input data was truncated":
-            what = f"it ends within a value, or a surrogate has no pair (bytes read: {length})"
-        return f"is not JSON: {what}; send one JSON object"
-    return f"holds a number out of range: {str(error)[:MAX_NAME]}; send a smaller one"

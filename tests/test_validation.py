@@ -1,17 +1,13 @@
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from streamer.errors import RequestFailed
-from streamer.identity import fingerprint
 from streamer.records import Event, FailureCode, Prompt, SpeechRequest
-from streamer.validation import InvalidRequest, checked, from_json, problems
+from streamer.validation import checked, problems
 
 PLAIN = SpeechRequest(
     source="shop", id="1", text="Your order is paid.\n您的订单已支付。\t", requested_at=1_700_000_000_000
@@ -116,92 +112,3 @@ def test_nothing_to_speak_has_a_code_of_its_own(text: str) -> None:
 
 def test_other_formats_may_be_given() -> None:
     assert problems(changed(format="flac"), {"flac"}) == []
-
-
-def test_json_becomes_a_request() -> None:
-    body = {
-        "source": "shop",
-        "id": "1",
-        "event": {"type": "order.paid", "data": {"b": 1, "a": "二"}},
-        "metadata": {"k": "v"},
-        "expires_at": "2026-01-31T08:00:00.5+08:00",
-        "requested_at": 5,
-    }
-    assert from_json(json.dumps(body)) == SpeechRequest(
-        source="shop",
-        id="1",
-        event=Event(type="order.paid", data='{"a":"二","b":1}'),
-        metadata={"k": "v"},
-        expires_at=1_769_817_600_500,
-        requested_at=5,
-    )
-
-
-def test_the_source_may_be_given_beside() -> None:
-    assert from_json(b'{"text":"a"}', "webhook").source == "webhook"
-    assert from_json(b'{"text":"a","source":"shop"}', "webhook").source == "shop"
-    assert from_json(b'{"text":"a","source":""}', "webhook").source == ""
-
-
-def test_the_order_of_keys_is_no_other_request() -> None:
-    one = from_json(b'{"event":{"type":"t","data":{"a":1.10,"b":{"d":1,"c":[2]}}}}', "s")
-    other = from_json(b'{"event":{"data":"{\\"b\\": {\\"c\\":[2],\\"d\\":1}, \\"a\\":1.10}","type":"t"}}', "s")
-    assert fingerprint(one) == fingerprint(other)
-    assert one.event is not None
-    assert one.event.data == '{"a":1.10,"b":{"c":[2],"d":1}}'
-
-
-@pytest.mark.parametrize(
-    ("body", "field", "message"),
-    [
-        ("", "body", "is not JSON"),
-        ("[]", "body", "expected `object`"),
-        ('{"source"', "body", "is not JSON"),
-        ('{"source":"a"} x', "body", "trailing characters (byte"),
-        ('{"source":NaN}', "body", "byte 10"),
-        (b'{"source":"\xff"}', "body", "UTF-8"),
-        ('{"text":"\ud800"}', "body", "UTF-8"),
-        ('{"text":"\\ud800"}', "body", "surrogate"),
-        ('{"event":{"type":"t","data":' + "[" * 100_000 + "]" * 100_000 + "}}", "body", "nested too deeply"),
-        ('{"event":{"type":"t","data":{"a":1e9999999999999999999999}}}', "body", "out of range"),
-        ("{}", "source", "is missing"),
-        ('{"source":1}', "source", "got `int`"),
-        ('{"source":"a","seed":1.5}', "seed", "got `float`"),
-        ('{"source":"a","seed":"1"}', "seed", "got `str`"),
-        ('{"source":"a","metadata":{"k":1}}', "metadata[...]", "got `int`"),
-        ('{"source":"a","txt":"b"}', "txt", "no field of a request"),
-        ('{"source":"a","event":{"type":"t","data":{},"x":1}}', "event.x", "no field of a request"),
-        ('{"source":"a","event":{"type":"t"}}', "event.data", "is missing"),
-        ('{"source":"a","event":{"type":"t","data":[]}}', "event.data", "JSON object"),
-        ('{"source":"a","event":{"type":"t","data":"x"}}', "event.data", "JSON object"),
-        ('{"source":"a","prompt":{"prompt_text":"t"}}', "prompt.prompt_audio", "is missing"),
-        ('{"source":"a","expires_at":"tomorrow"}', "expires_at", "ISO 8601"),
-        ('{"source":"a","expires_at":"2026-01-31T08:00:00"}', "expires_at", "with a zone"),
-        ('{"source":"a","expires_at":1.5}', "expires_at", "got `float`"),
-    ],
-)
-def test_json_that_is_no_request_names_the_place(body: bytes | str, field: str, message: str) -> None:
-    with pytest.raises(InvalidRequest) as raised:
-        from_json(body)
-    assert raised.value.code == FailureCode.INVALID_REQUEST
-    [problem] = raised.value.problems
-    assert problem.field == field
-    assert message in problem.message
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=8,
-)
-BODY = st.dictionaries(st.sampled_from([*SpeechRequest.__struct_fields__, "other"]), JSON, max_size=6)
-
-
-@given(BODY.map(json.dumps) | st.binary() | st.text())
-def test_whatever_is_read_ends_as_a_request_or_a_refusal(body: bytes | str) -> None:
-    try:
-        request = from_json(body, "webhook")
-    except InvalidRequest as error:
-        assert error.problems
-    else:
-        problems(request)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from functools import partial
+from typing import Literal
 
 import msgspec
 
 from streamer.bridge.lookups import Lookups
 from streamer.bridge.publishing import Publishing
+from streamer.bridge.rates import Rate
 from streamer.errors import StreamerError
 from streamer.identity import Identity, fingerprint
 from streamer.kafka.base import Message
@@ -21,6 +24,8 @@ from streamer.validation import Problem, problems
 
 _FRAME = 4_096
 """Bytes of a Kafka record besides its value: key, headers, batch. Ids and sources are limited by validation."""
+_REMEMBERED = 20_000
+"""Ids of which is known that Kafka has them: some 10 MB."""
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -33,7 +38,8 @@ class Skipped(msgspec.Struct, frozen=True):
     """The same request was finished before."""
 
     task_id: str
-    state: str
+    source: str
+    state: Literal["completed", "failed"]
     audio: str | None
 
 
@@ -50,6 +56,14 @@ class Unknown(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Limited(msgspec.Struct, frozen=True):
+    """Too many at once, or in a while. Nothing was published."""
+
+    reason: str
+    seconds: int
+    """After which to send it again."""
+
+
 class Invalid(msgspec.Struct, frozen=True):
     """All that is wrong with the request."""
 
@@ -63,7 +77,7 @@ class TooLarge(msgspec.Struct, frozen=True):
     limit: int
 
 
-Answer = Accepted | Skipped | Conflict | Unknown | Invalid | TooLarge
+Answer = Accepted | Skipped | Conflict | Unknown | Limited | Invalid | TooLarge
 
 
 class _Flight:
@@ -95,15 +109,20 @@ class Bridge:
         *,
         ack_timeout: float,
         max_bytes: int,
+        max_pending: int,
+        rate: Rate | None,
         metrics: Metrics,
         log: Log,
     ) -> None:
-        """`ack_timeout`: seconds from a request to its answer, the store's part included. `max_bytes`: of a record."""
+        """`ack_timeout`: seconds from a request to its answer, the store's part included. `max_bytes`: of a record.
+        `max_pending`: ids on their way at once. `rate`: None where any number is taken."""
         self._submissions, self._publishing, self._lookups = submissions, publishing, lookups
         self._ack_timeout, self._max_value = ack_timeout, max_bytes - _FRAME
+        self._max_pending, self._rate = max_pending, rate
         self._metrics, self._log = metrics, log
         self._loop = asyncio.get_running_loop()
         self._flights: dict[Identity, _Flight] = {}
+        self._acknowledged: OrderedDict[Identity, None] = OrderedDict()
         metrics.bridge_in_flight.set_function(lambda: len(self._flights))
 
     async def take(self, request: SpeechRequest, traceparent: str | None) -> Answer:
@@ -118,6 +137,8 @@ class Bridge:
             message = self._submissions.message(request, traceparent)
             if (size := len(message.value or b"")) > self._max_value:
                 return TooLarge(size, self._max_value)
+            if limited := self._limited(request.source):
+                return limited
             flight = _Flight(identity, sent, message)
             waiter = flight.join(self._loop)
             self._depart(flight, named)
@@ -125,6 +146,18 @@ class Bridge:
         if flight.fingerprint != sent:
             return Conflict(request.id)
         return await flight.join(self._loop)
+
+    def acknowledged(self, identity: Identity) -> bool:
+        """Whether this bridge remembers that Kafka has it."""
+        return identity in self._acknowledged
+
+    def _limited(self, source: str) -> Limited | None:
+        """Only what would be published counts: who joins a flight costs nothing."""
+        if len(self._flights) >= self._max_pending:
+            return Limited(f"{self._max_pending} ids are on their way to Kafka (bridge.max_pending)", 1)
+        if self._rate is None or (seconds := self._rate.exceeded(source)) is None:
+            return None
+        return Limited(f"this source has sent more than {self._rate} (bridge.rate)", seconds)
 
     def _depart(self, flight: _Flight, named: bool) -> None:
         self._flights[flight.identity] = flight
@@ -142,9 +175,10 @@ class Bridge:
         elif verdict.fingerprint != flight.fingerprint:
             self._settle(flight, Conflict(flight.identity.id))
         elif isinstance(verdict.state, Completed):
-            self._settle(flight, Skipped(flight.identity.id, "completed", verdict.state.audio.uri))
+            identity = flight.identity
+            self._settle(flight, Skipped(identity.id, identity.source, "completed", verdict.state.audio.uri))
         else:
-            self._settle(flight, Skipped(flight.identity.id, "failed", None))
+            self._settle(flight, Skipped(flight.identity.id, flight.identity.source, "failed", None))
 
     def _publish(self, flight: _Flight) -> None:
         if self._flights.get(flight.identity) is not flight:
@@ -158,9 +192,16 @@ class Bridge:
     def _delivered(self, flight: _Flight, error: Exception | None) -> None:
         self._metrics.publish_seconds.observe(self._loop.time() - flight.published)
         if error is None:
+            self._remember(flight.identity)
             self._settle(flight, Accepted(flight.identity.id))
         else:
             self._give_up(flight, f"Kafka did not acknowledge it: {error}")
+
+    def _remember(self, identity: Identity) -> None:
+        self._acknowledged[identity] = None
+        self._acknowledged.move_to_end(identity)
+        if len(self._acknowledged) > _REMEMBERED:
+            self._acknowledged.popitem(last=False)
 
     def _late(self, flight: _Flight) -> None:
         who = "Kafka did not acknowledge it" if flight.published else "the store did not answer"

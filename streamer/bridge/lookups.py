@@ -32,6 +32,19 @@ class Lookups:
     def ask(self, identity: Identity, found: Found) -> None:
         self._asked.put((identity, found))
 
+    async def latest(self, identity: Identity, timeout: float) -> Verdict | None:
+        """Errors: those of the store; StoreUnavailable where it has not answered after `timeout` seconds."""
+        answer: asyncio.Future[Verdict | StreamerError | None] = self._loop.create_future()
+        self.ask(identity, lambda found: None if answer.done() else answer.set_result(found))
+        try:
+            async with asyncio.timeout(timeout):
+                found = await answer
+        except TimeoutError as error:
+            raise StoreUnavailable(f"it did not answer within {timeout:g} s") from error
+        if isinstance(found, StreamerError):
+            raise found
+        return found
+
     def close(self) -> None:
         """Let the threads end once they are through; waits for none."""
         for _ in range(self._threads):

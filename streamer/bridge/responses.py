@@ -4,45 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from streamer.bridge.core import Accepted, Answer, Conflict, Invalid, Skipped, TooLarge, Unknown
+from streamer.bridge import paths
+from streamer.bridge.core import Accepted, Answer, Conflict, Invalid, Limited, Skipped, TooLarge, Unknown
+from streamer.bridge.documents import AcceptedBody, FieldError, ProblemBody, SkippedBody
 from streamer.validation import Problem
 
-Headers = list[tuple[bytes, bytes]]
+Header = tuple[bytes, bytes]
 
 
 class Response(msgspec.Struct, frozen=True):
-    """What goes out, and under which outcome it is counted."""
+    """What goes out, and under which outcome it is counted; none: it is not."""
 
     status: int
     body: bytes
-    headers: Headers
-    outcome: str
+    headers: list[Header]
+    outcome: str = ""
 
 
-_JSON = (b"content-type", b"application/json")
-_PROBLEM = (b"content-type", b"application/problem+json")
+JSON = b"application/json"
+PROBLEM = b"application/problem+json"
+NO_STORE: Header = (b"cache-control", b"no-store")
+CLOSE: Header = (b"connection", b"close")
 _encode = msgspec.json.Encoder().encode
 
 
 def of(answer: Answer) -> Response:
     match answer:
         case Accepted(task_id):
-            return _json(HTTPStatus.ACCEPTED, {"status": "accepted", "task_id": task_id}, "accepted")
-        case Skipped(task_id, state, audio):
-            body = {"status": "skipped", "reason": "already exists"}
-            return _json(HTTPStatus.OK, {**body, "task_id": task_id, "state": state, "audio": audio}, "skipped")
+            return json(HTTPStatus.ACCEPTED, AcceptedBody(task_id), outcome="accepted")
+        case Skipped(task_id, source, state, audio):
+            link = None if audio is None else paths.audio(source, task_id)
+            return json(HTTPStatus.OK, SkippedBody(task_id, state, audio, link), outcome="skipped")
         case Conflict(task_id):
             detail = "this id of this source was used for another request; send this one under an id of its own"
             return problem(HTTPStatus.CONFLICT, "id_conflict", detail, outcome="conflict", task_id=task_id)
         case Unknown(task_id, reason):
             detail = f"unknown whether the request was taken: {reason}; send it again with the id in task_id"
-            extra = [(b"retry-after", b"1")]
             status = HTTPStatus.SERVICE_UNAVAILABLE
-            return problem(status, "unknown", detail, extra=extra, outcome="unknown", task_id=task_id)
+            return problem(status, "unknown", detail, extra=[retry_after(1)], outcome="unknown", task_id=task_id)
+        case Limited(reason, seconds):
+            detail = f"{reason}; nothing was published; send it again after {seconds} s"
+            status = HTTPStatus.TOO_MANY_REQUESTS
+            return problem(status, "too_many_requests", detail, extra=[retry_after(seconds)], outcome="limited")
         case Invalid(problems):
             detail = "; ".join(f"{field}: {message}" for field, message in problems)
             return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, problems)
@@ -50,10 +58,13 @@ def of(answer: Answer) -> Response:
             return too_large(f"the request makes a record of {size} bytes; Kafka takes {limit}; send a shorter one")
 
 
+def retry_after(seconds: int) -> Header:
+    return b"retry-after", str(seconds).encode()
+
+
 def too_large(detail: str) -> Response:
     # The rest of the body is not read: the connection cannot be used again.
-    close = [(b"connection", b"close")]
-    return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", detail, extra=close)
+    return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", detail, extra=[CLOSE])
 
 
 def problem(
@@ -62,33 +73,34 @@ def problem(
     detail: str,
     errors: Iterable[Problem] = (),
     *,
-    extra: Iterable[tuple[bytes, bytes]] = (),
+    extra: Iterable[Header] = (),
     outcome: str = "refused",
-    **members: Any,
+    task_id: str | UnsetType = UNSET,
+    state: Literal["unknown", "accepted", "failed"] | UnsetType = UNSET,
+    failure: str | UnsetType = UNSET,
 ) -> Response:
-    """`code` is for programs, `detail` for people; `errors` field by field; `members` are added to the body."""
-    body = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-        "detail": detail,
-        "code": code,
-        "errors": [{"field": field, "message": message} for field, message in errors],
-        **members,
-    }
-    return _framed(status, body, _PROBLEM, extra, outcome)
+    """`code` is for programs, `detail` for people; `errors` field by field; see ProblemBody for the rest."""
+    body = ProblemBody(
+        title=status.phrase,
+        status=status.value,
+        detail=detail,
+        code=code,
+        errors=[FieldError(field, message) for field, message in errors],
+        task_id=task_id,
+        state=state,
+        failure=failure,
+    )
+    return json(status, body, extra, kind=PROBLEM, outcome=outcome)
 
 
-def _json(status: HTTPStatus, body: object, outcome: str) -> Response:
-    return _framed(status, body, _JSON, (), outcome)
-
-
-def _framed(
-    status: HTTPStatus,
-    body: object,
-    kind: tuple[bytes, bytes],
-    extra: Iterable[tuple[bytes, bytes]],
-    outcome: str,
+def json(
+    status: HTTPStatus, body: object, extra: Iterable[Header] = (), *, kind: bytes = JSON, outcome: str = ""
 ) -> Response:
-    data = _encode(body)
-    return Response(status.value, data, [kind, (b"content-length", str(len(data)).encode()), *extra], outcome)
+    return framed(status, _encode(body), kind, extra, outcome=outcome)
+
+
+def framed(
+    status: HTTPStatus, data: bytes, kind: bytes, extra: Iterable[Header] = (), *, outcome: str = ""
+) -> Response:
+    length = str(len(data)).encode()
+    return Response(status.value, data, [(b"content-type", kind), (b"content-length", length), *extra], outcome)

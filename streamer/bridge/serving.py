@@ -19,6 +19,8 @@ from streamer.bridge.core import Bridge
 from streamer.bridge.lookups import Lookups
 from streamer.bridge.probes import Probe
 from streamer.bridge.publishing import Publishing
+from streamer.bridge.rates import Rate, parsed
+from streamer.bridge.threads import Threads
 from streamer.clock import Clock
 from streamer.errors import EXIT_DONE, EXIT_FAILED, BrokerUnreachable, ConfigurationError
 from streamer.kafka.base import Admin, Publisher
@@ -33,6 +35,8 @@ _BACKLOG = 2_048
 _KEEP_ALIVE = 75
 """Seconds an idle connection is kept: longer than the proxies before us keep theirs."""
 _PROBE_TIMEOUT = 2.0
+_READERS = 8
+"""Parts of downloads read at once: one that reads from a store that hangs does so without the look-ups' threads."""
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -59,7 +63,7 @@ def listen(settings: Settings) -> socket.socket:
         raise ConfigurationError(
             [f"bridge.host {host!r}: {error.strerror}; give an address of this machine"]
         ) from error
-    problems = []
+    problems = _rate_problems(settings.bridge.rate)
     if not settings.bridge.token and not ipaddress.ip_address(address[0]).is_loopback:
         problems.append(
             f"bridge.token (environment: STREAMER_BRIDGE__TOKEN): required because {host} is reachable from other "
@@ -75,6 +79,15 @@ def listen(settings: Settings) -> socket.socket:
         bound.close()
         raise ConfigurationError(problems)
     return bound
+
+
+def _rate_problems(rate: str) -> list[str]:
+    try:
+        if rate:
+            parsed(rate)
+    except ConfigurationError as error:
+        return list(error.problems)
+    return []
 
 
 def url(bound: socket.socket) -> str:
@@ -93,24 +106,20 @@ async def _serve(parts: Parts, bound: socket.socket, ready: Callable[[], None]) 
     settings, loop = parts.settings, asyncio.get_running_loop()
     publishing = Publishing(parts.publisher)
     lookups = Lookups(Verdicts(parts.store), settings.store.threads)
+    threads = Threads("download", _READERS)
     bridge = Bridge(
         parts.submissions,
         publishing,
         lookups,
         ack_timeout=settings.bridge.ack_timeout,
         max_bytes=settings.kafka.max_request_bytes,
+        max_pending=settings.bridge.max_pending,
+        rate=Rate(settings.bridge.rate, parts.clock) if settings.bridge.rate else None,
         metrics=parts.metrics,
         log=parts.log,
     )
     probes = _probes(parts)
-    app = App(
-        bridge,
-        probes,
-        token=settings.bridge.token,
-        max_body=settings.bridge.max_body,
-        metrics=parts.metrics,
-        log=parts.log,
-    )
+    app = App(bridge, lookups, threads, parts.store, probes, settings.bridge, parts.metrics, parts.log)
     server = _Server(_config(app, settings.bridge.drain_timeout), ready)
 
     ends = loop.time()
@@ -129,6 +138,7 @@ async def _serve(parts: Parts, bound: socket.socket, ready: Callable[[], None]) 
     await server.serve(sockets=[bound])
     left = await publishing.close(max(0.1, ends - loop.time()))
     lookups.close()
+    threads.close()
     for probe in probes:
         probe.close()
     parts.log.info("drained", unsent=left)

@@ -10,18 +10,19 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 import msgspec
 
+from streamer.bodies import from_json
 from streamer.cli.main import configured
 from streamer.errors import EXIT_DONE, EXIT_FAILED, EngineError, RequestFailed, StoreUnavailable, StreamerError
 from streamer.formats import default_rate, known
 from streamer.identity import fingerprint
 from streamer.records import FailureCode, SpeechRequest
-from streamer.validation import InvalidRequest, Problem, checked, from_json
+from streamer.validation import InvalidRequest, Problem, checked
 
 if TYPE_CHECKING:
     from streamer.engines.base import Failure, Speech, Synthesizer, Ticket, Utterance
     from streamer.intake.lines import Line, Lines
     from streamer.settings import Settings
-    from streamer.voices import Voices
+    from streamer.worker.utterances import Utterances
 
 _WINDOW = 64
 """Utterances in the engine at once."""
@@ -47,9 +48,12 @@ def command(settings: Settings, file: IO[bytes], out: Path) -> int:
     from streamer.clock import SystemClock
     from streamer.engines.opening import open_engine
     from streamer.intake.lines import Lines
+    from streamer.render.events import Events
     from streamer.voices import Voices
+    from streamer.worker.utterances import Utterances
 
     voices = Voices.load(settings.voices.file)
+    utterances = Utterances(Events.load(settings.events.file, voices), voices, settings.engine.max_text)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -60,7 +64,7 @@ def command(settings: Settings, file: IO[bytes], out: Path) -> int:
 
     engine = open_engine(settings.engine, SystemClock())
     try:
-        failed = _Synthesis(settings, voices, engine, out, emit).run(Lines(file))
+        failed = _Synthesis(settings, utterances, engine, out, emit).run(Lines(file))
     finally:
         engine.close()
     return EXIT_FAILED if failed else EXIT_DONE
@@ -72,13 +76,14 @@ class _Job(msgspec.Struct):
     utterance: Utterance
     stem: str
     attempts: int = 0
+    speeches: int = 0
 
 
 class _Synthesis:
     """Lines in, files and results out; at most _WINDOW of them in the engine."""
 
-    def __init__(self, settings: Settings, voices: Voices, engine: Synthesizer, out: Path, emit: Emit) -> None:
-        self._settings, self._voices, self._engine, self._out, self._emit = settings, voices, engine, out, emit
+    def __init__(self, settings: Settings, utterances: Utterances, engine: Synthesizer, out: Path, emit: Emit) -> None:
+        self._settings, self._utterances, self._engine, self._out, self._emit = settings, utterances, engine, out, emit
         self._jobs: dict[Ticket, _Job] = {}
         self._alone: list[_Job] = []
         self._names: dict[str, int] = {}
@@ -120,31 +125,10 @@ class _Synthesis:
                 raise InvalidRequest([Problem("body", "the line is too long; shorten it")])
             request = from_json(line.data, "jsonl")
             checked(request)
-            utterance = self._utterance(request)
+            utterance = self._utterances.of(request, fingerprint(request)).utterance
             self._submit(_Job(line.number, request, utterance, self._stem(request, line.number)))
         except RequestFailed as error:
             self._fail(line.number, request.id if request else "", error)
-
-    def _utterance(self, request: SpeechRequest) -> Utterance:
-        from streamer.engines.base import Utterance
-
-        if request.text is None:
-            raise RequestFailed(FailureCode.TEMPLATE_ERROR, "event: no templates are installed; give text instead")
-        if len(request.text) > self._settings.engine.max_text:
-            raise RequestFailed(
-                FailureCode.TEXT_TOO_LONG,
-                f"text: {len(request.text)} characters, at most {self._settings.engine.max_text} are spoken "
-                "(engine.max_text)",
-            )
-        if request.prompt is not None:
-            raise RequestFailed(FailureCode.VOICE_UNKNOWN, "prompt: this engine clones no voices; name one in voice")
-        voice = self._voices.get(request.voice)
-        if voice is None:
-            known = ", ".join(self._voices.names)
-            raise RequestFailed(FailureCode.VOICE_UNKNOWN, f"voice: no preset {request.voice!r}; known: {known}")
-        # The worker draws the same seed, so that both make the same file.
-        seed = int(fingerprint(request)[:8], 16) if request.seed is None else request.seed
-        return Utterance(text=request.text, voice=voice, seed=seed, phoneme=request.phoneme)
 
     def _stem(self, request: SpeechRequest, line: int) -> str:
         field = "output_name" if request.output_name else "id"
@@ -180,7 +164,7 @@ class _Synthesis:
         from streamer.engines.base import Failure
 
         if not isinstance(report, Failure):
-            self._write(job, report)
+            self._verify(job, report)
         elif report.out_of_memory and self._jobs:
             self._alone.append(job)
         else:
@@ -192,6 +176,24 @@ class _Synthesis:
         else:
             error = RequestFailed(FailureCode.SYNTHESIS_FAILED, f"{message} (attempts: {job.attempts})")
             self._fail(job.line, job.request.id, error)
+
+    def _verify(self, job: _Job, speech: Speech) -> None:
+        """As the worker does: speech that does not count is made once more, with the next seed."""
+        from streamer.worker.verify import next_try, rejection, verify
+
+        profile, utterance = self._engine.profile, job.utterance
+        job.speeches += 1
+        flaw = None
+        if (bounds := profile.bounds) is not None:
+            pace = bounds.pace(utterance.voice)
+            flaw = verify(speech.samples, profile.sample_rate, utterance.text, bounds, pace)
+        if flaw is None:
+            self._write(job, speech)
+        elif again := next_try(utterance, profile, job.speeches):
+            job.utterance = again
+            self._jobs[self._engine.submit(again)] = job
+        else:
+            self._fail(job.line, job.request.id, rejection(flaw, utterance, profile))
 
     def _write(self, job: _Job, speech: Speech) -> None:
         from streamer.store.encoding import encode

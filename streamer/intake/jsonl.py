@@ -8,12 +8,13 @@ from typing import IO
 
 import msgspec
 
+from streamer.bodies import from_json
 from streamer.clock import Clock
 from streamer.errors import BrokerError, FatalClient, Retriable
 from streamer.intake.lines import MAX_LINE, Line, Lines, NotYet
 from streamer.kafka.base import Message, Publisher
 from streamer.submission import Submissions
-from streamer.validation import InvalidRequest, Problem, checked, from_json
+from streamer.validation import InvalidRequest, Problem, checked
 
 SOURCE = "jsonl"
 """The source of requests that name none."""

@@ -25,12 +25,19 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     engine: str
     revision: str
     seed: int
+    """The one that was used: the request's, or the next where verification rejected what that made."""
+    template: str = ""
+    """Hash of the rule that made the text; empty where the request brought its text along."""
+    bounds: str = ""
+    """Hash of the bounds that verification found the speech within (engines.base.SpeechBounds); empty: unverified."""
 
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True, tag="completed"):
     audio: Audio
     recipe: Recipe
     timings: Timings
+    output_name: str | None = None
+    """The request's: what a download is called."""
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):

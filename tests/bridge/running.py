@@ -15,9 +15,12 @@ from prometheus_client import CollectorRegistry
 from streamer.bridge.app import App
 from streamer.bridge.core import Bridge
 from streamer.bridge.lookups import Lookups
+from streamer.bridge.openapi import document
 from streamer.bridge.probes import Probe
 from streamer.bridge.publishing import Publishing
-from streamer.clock import SystemClock
+from streamer.bridge.rates import Rate
+from streamer.bridge.threads import Threads
+from streamer.clock import Clock, SystemClock
 from streamer.errors import StoreUnavailable
 from streamer.identity import Identity, Owner, fingerprint
 from streamer.kafka.base import Delivered, Message, Publisher, Record
@@ -25,11 +28,13 @@ from streamer.kafka.memory import MemoryCluster
 from streamer.observe.logs import logger
 from streamer.observe.metrics import Metrics
 from streamer.records import Audio, SpeechRequest, Timings
+from streamer.settings import Bridge as BridgeSettings
 from streamer.store.base import Store
 from streamer.store.memory import MemoryStore
 from streamer.store.verdicts import Completed, Failed, Recipe, Verdict, Verdicts
 from streamer.submission import Submissions
 from streamer.wire import avro
+from tests.bridge.conformance import Conformance
 
 TOPIC = "tts.requests"
 NOW = 1_700_000_000.0
@@ -101,10 +106,13 @@ class LostStore(MemoryStore):
 
 
 class Running:
-    """The client, and what is behind the bridge."""
+    """The client, and what is behind the bridge. Every answer is held against /openapi.json."""
 
-    def __init__(self, client: httpx.AsyncClient, app: App, cluster: MemoryCluster, metrics: Metrics) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, app: App, cluster: MemoryCluster, metrics: Metrics, conformance: Conformance
+    ) -> None:
         self.client, self.app, self.cluster, self.metrics = client, app, cluster, metrics
+        self.conformance = conformance
 
     async def post(self, body: Any = None, **arguments: Any) -> httpx.Response:
         if body is not None:
@@ -139,29 +147,42 @@ async def running(
     token: str = "",
     ack_timeout: float = 20.0,
     max_body: int = 1_000_000,
+    max_batch: int = 10_000_000,
     max_bytes: int = 1_048_588,
+    max_pending: int = 10_000,
+    rate: str = "",
+    clock: Clock | None = None,
 ) -> AsyncIterator[Running]:
     cluster = cluster or memory_cluster()
     metrics, log = Metrics(CollectorRegistry()), logger("error")
     numbers = iter(range(1, 1_000_000))
     publishing = Publishing(publisher or cluster.broker().publisher())
-    lookups = Lookups(Verdicts(store or MemoryStore()), threads=2)
+    store = MemoryStore() if store is None else store
+    lookups, threads = Lookups(Verdicts(store), threads=2), Threads("download", 2)
     bridge = Bridge(
         Submissions(TOPIC, StoppedClock(), lambda: f"made-{next(numbers)}", os.urandom),
         publishing,
         lookups,
         ack_timeout=ack_timeout,
         max_bytes=max_bytes,
+        max_pending=max_pending,
+        rate=Rate(rate, clock or SystemClock()) if rate else None,
         metrics=metrics,
         log=log,
     )
-    app = App(bridge, probes, token=token, max_body=max_body, metrics=metrics, log=log)
+    # Not validated: tests wait longer than senders should.
+    chosen = {"token": token, "max_body": max_body, "max_batch": max_batch, "ack_timeout": ack_timeout}
+    settings = BridgeSettings().model_copy(update=chosen)
+    app = App(bridge, lookups, threads, store, probes, settings, metrics, log)
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as client:
+    conformance = Conformance(document(settings))
+    hooks = {"response": [conformance.check]}
+    async with httpx.AsyncClient(transport=transport, base_url="http://bridge", event_hooks=hooks) as client:
         try:
-            yield Running(client, app, cluster, metrics)
+            yield Running(client, app, cluster, metrics, conformance)
         finally:
             lookups.close()
+            threads.close()
             await publishing.close(1.0)
 
 
