@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import soxr
 
 from streamer.store.encoding.resampling import resampled
 from tests.store.encoding.sounds import Samples, tone
@@ -55,3 +56,9 @@ def test_the_telephones_band_comes_through(source: int, frequency: int) -> None:
 @pytest.mark.parametrize("frequency", [4_400, 5_000, 7_600, 10_000])
 def test_what_is_above_the_telephones_band_does_not_fold_into_it(source: int, frequency: int) -> None:
     assert level(resampled(tone(source, frequency=frequency), source, 8_000)) < -85
+
+
+def test_samples_are_rounded_not_cut() -> None:
+    sound = tone(22_050, peak=900.0)
+    exact = soxr.resample(sound.astype(np.float64), 22_050, 8_000, quality="HQ")
+    assert np.abs(resampled(sound, 22_050, 8_000) - exact).max() < 0.51
