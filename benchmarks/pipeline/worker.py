@@ -20,11 +20,12 @@ from streamer.kafka.base import Partition
 from streamer.kafka.confluent import ConfluentBroker
 from streamer.observe.logs import logger
 from streamer.observe.metrics import Metrics
+from streamer.render.events import Events
 from streamer.settings import load
 from streamer.store.memory import MemoryStore
 from streamer.voices import Voices
-from streamer.wire import avro
-from streamer.worker.assembly import Codecs, Surroundings, assemble
+from streamer.wire.opening import open_codecs
+from streamer.worker.assembly import Surroundings, assemble
 from streamer.worker.initialise import initialise
 from streamer.worker.liveness import Liveness
 from streamer.worker.pool import ThreadPool
@@ -93,13 +94,15 @@ def main(servers: str, records: int, name: str) -> None:
     clock, log, store = SystemClock(), logger("warning"), ForgettingStore()
     broker = ConfluentBroker(settings.kafka, log)
     initialise(broker.admin(), store, settings, uuid.uuid4())
+    voices = Voices.load(settings.voices.file)
     around = Surroundings(
         broker=broker,
         store=store,
         engine=EngineThread(FreeEngine, clock).start(),
         pool=ThreadPool(1, clock),  # nothing here waits for a disk
-        codecs=Codecs(avro.requests(), avro.completed(), avro.failed()),
-        voices=Voices.load(settings.voices.file),
+        codecs=open_codecs(settings, clock, "completed", "failed"),
+        voices=voices,
+        events=Events.load(settings.events.file, voices),
         clock=clock,
         log=log,
         metrics=Metrics(CollectorRegistry()),

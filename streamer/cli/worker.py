@@ -100,10 +100,11 @@ def _run(settings: Settings, instance: str, slot: int, allowed: Allowed) -> None
     from streamer.kafka.confluent import ConfluentBroker
     from streamer.observe.logs import logger
     from streamer.observe.metrics import Metrics
+    from streamer.render.events import Events
     from streamer.store.opening import open_store
     from streamer.voices import Voices
-    from streamer.wire import avro
-    from streamer.worker.assembly import Codecs, Surroundings, assemble
+    from streamer.wire.opening import open_codecs
+    from streamer.worker.assembly import Surroundings, assemble
     from streamer.worker.liveness import Liveness, Watchdog
     from streamer.worker.pool import ThreadPool
     from streamer.worker.running import run
@@ -114,6 +115,8 @@ def _run(settings: Settings, instance: str, slot: int, allowed: Allowed) -> None
         signal.signal(number, lambda *_: stopping.set())
     clock, log = SystemClock(), logger(settings.log.level, settings.log.format).bind(instance=instance)
     voices = Voices.load(settings.voices.file)
+    events = Events.load(settings.events.file, voices)
+    codecs = open_codecs(settings, clock, "completed", "failed")
     metrics = Metrics(CollectorRegistry())
     if settings.worker.metrics_port:
         start_http_server(settings.worker.metrics_port + slot, "127.0.0.1", metrics.registry)
@@ -121,7 +124,7 @@ def _run(settings: Settings, instance: str, slot: int, allowed: Allowed) -> None
     engine_thread = EngineThread(lambda: open_engine(settings.engine, clock), clock)
     engine = engine_thread.start()
     liveness = Liveness(clock)
-    pool = ThreadPool(settings.store.threads, clock)
+    pool = ThreadPool(settings.store.threads, clock, metrics.store_seconds)
 
     def stuck() -> str | None:
         began = engine.step_began
@@ -129,7 +132,7 @@ def _run(settings: Settings, instance: str, slot: int, allowed: Allowed) -> None
             return "an engine step"
         oldest = pool.oldest()
         if oldest is not None and clock.monotonic() - oldest > settings.worker.call_limit:
-            return "a call to the store"
+            return "a call to the store or the Schema Registry"
         return liveness.stuck()
 
     Watchdog(stuck)
@@ -139,8 +142,9 @@ def _run(settings: Settings, instance: str, slot: int, allowed: Allowed) -> None
             store=store,
             engine=engine,
             pool=pool,
-            codecs=Codecs(avro.requests(), avro.completed(), avro.failed()),
+            codecs=codecs,
             voices=voices,
+            events=events,
             clock=clock,
             log=log,
             metrics=metrics,

@@ -5,6 +5,7 @@ Every engine passes tests/engines/contract.py.
 
 from __future__ import annotations
 
+import hashlib
 from typing import NewType, Protocol
 
 import msgspec
@@ -42,6 +43,55 @@ class Failure(msgspec.Struct, frozen=True):
     """True: fewer rows at once may help; the attempt does not count against the utterance while it had neighbours."""
 
 
+class Durations(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds that a text takes, as a sum over its characters."""
+
+    ideograph: float
+    letter: float
+    """Latin ones, accented or not; of a word, or spelled."""
+    digit: float
+    pause: float
+    """White space, and punctuation that is not read."""
+    named: float
+    """Everything else: signs, emoji and letters of scripts that may be read by their names."""
+    constant: float = 0.0
+    """Whatever the text."""
+
+
+class SpeechBounds(msgspec.Struct, frozen=True, kw_only=True):
+    """Between what measures the speech of one engine lies when nothing went wrong (worker/verify.py measures).
+
+    None or the default: not checked. Levels are shares of full scale, 0 to 1.
+    """
+
+    least_rms: float = 0.0
+    """Root mean square of the whole: below, it is silent."""
+    most_clipped: float = 1.0
+    """Share of samples at full scale."""
+    longest_clipped: int | None = None
+    """Samples at full scale in a row."""
+    longest_silence: float | None = None
+    """Seconds that stay 40 dB or more below the peak, at the beginning, within or at the end."""
+    most_alike: float | None = None
+    """Correlation, 0 to 1, of six seconds of the speech's loudness with themselves some later: above, it loops. A text
+    that repeats itself may."""
+    shortest: Durations | None = None
+    """Below, it was cut off."""
+    longest: Durations | None = None
+    """Above, it did not find its end."""
+    words_per_minute: int | None = None
+    """The voice's rate at which the durations hold; at others they scale. None: a voice's rate changes nothing."""
+
+    def pace(self, voice: Voice) -> float:
+        """By what to multiply the durations and pauses for a voice."""
+        return 1.0 if self.words_per_minute is None else self.words_per_minute / voice.rate
+
+    @property
+    def hash(self) -> str:
+        """Hex digest, for the recipe: which bounds a speech was found within."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
+
+
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine says about itself."""
 
@@ -53,6 +103,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """How much cost (estimated speech tokens) it takes at once."""
     step_limit: float
     """Seconds after which a single `step` counts as stuck."""
+    bounds: SpeechBounds | None = None
+    """Within what its speech counts. None: it is not verified."""
+    seeded: bool = True
+    """Whether another seed makes another speech; if not, one that is rejected is not tried again."""
 
 
 class Synthesizer(Protocol):

@@ -6,6 +6,8 @@ A text may hold markers:
 [[fail:2]]    fails the first 2 times that this engine is given this text
 [[raise]]     raises from `step`, which fails everything submitted
 [[oom]]       out of memory while it has neighbours in its batch; speaks when alone
+[[silent]]    is silent, as no speech should be
+[[silent:7]]  is silent with the seed 7
 """
 
 from __future__ import annotations
@@ -16,7 +18,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from streamer.engines.base import Failure, Profile, Samples, Speech, Ticket, Utterance
+from streamer.engines.base import (
+    Durations,
+    Failure,
+    Profile,
+    Samples,
+    Speech,
+    SpeechBounds,
+    Ticket,
+    Utterance,
+)
 from streamer.errors import EngineError
 from streamer.settings import Tone
 
@@ -29,7 +40,9 @@ _CAPACITY = 1_000_000
 _STEP_LIMIT = 10.0
 _PITCHES = 16
 _AMPLITUDE = 8000.0
-_MARKER = re.compile(r"\[\[(fail|fail:(\d{1,9})|raise|oom)\]\]")
+_MARKER = re.compile(r"\[\[(fail|fail:(\d{1,9})|raise|oom|silent|silent:(\d{1,19}))\]\]")
+_LEAST_VERIFIED = 0.001
+"""Seconds a character; less than a period of its tones tells nothing about a tone."""
 
 
 class ToneSynthesizer:
@@ -55,6 +68,7 @@ class ToneSynthesizer:
             sample_rate=SAMPLE_RATE,
             capacity=_CAPACITY,
             step_limit=_STEP_LIMIT + SLICE * settings.cost_per_character,
+            bounds=_bounds(settings.seconds_per_character),
         )
 
     @property
@@ -122,6 +136,8 @@ class ToneSynthesizer:
         if self._settings.failure_rate and _share(text) < self._settings.failure_rate:
             return Failure(ticket, "one of the texts that fail (engine.tone.failure_rate)")
         frames = max(1, round(self._settings.seconds_per_character * len(text) * SAMPLE_RATE))
+        if "[[silent" in text and _silent(utterance):
+            return Speech(ticket, np.zeros(frames, np.int16))
         return Speech(ticket, self._samples(hashlib.blake2b(sound.encode(), digest_size=8).digest(), frames))
 
     def _trouble(self, text: str) -> str:
@@ -151,6 +167,29 @@ class _Row:
         self.remaining = max(1, len(utterance.text))
         found = _MARKER.search(utterance.text) if "[[" in utterance.text else None
         self.marker = found[1] if found else ""
+
+
+def _bounds(seconds: float) -> SpeechBounds | None:
+    """Its lengths are known to the sample; and it repeats itself by nature."""
+    if seconds < _LEAST_VERIFIED:
+        return None
+
+    def durations(share: float, constant: float) -> Durations:
+        each = share * seconds
+        return Durations(ideograph=each, letter=each, digit=each, pause=each, named=each, constant=constant)
+
+    return SpeechBounds(
+        least_rms=0.01,
+        most_clipped=0.0,
+        longest_silence=0.01,
+        shortest=durations(0.99, -0.001),
+        longest=durations(1.01, 0.001),
+    )
+
+
+def _silent(utterance: Utterance) -> bool:
+    marker = _MARKER.search(utterance.text)
+    return marker is not None and marker[1].startswith("silent") and marker[3] in (None, str(utterance.seed))
 
 
 def _tones(lowest: int) -> list[Samples]:

@@ -19,8 +19,8 @@ class Metrics:
 
         self.bridge_requests = Counter(
             "streamer_bridge_requests",
-            "Webhooks answered, by outcome: accepted, skipped, conflict, refused (the sender's fault), "
-            "unknown (Kafka or the store did not answer in time), error (a fault of ours).",
+            "Requests answered, those of a batch line by line, by outcome: accepted, skipped, conflict, limited (429), "
+            "refused (the sender's fault), unknown (no answer of Kafka or the store in time), error (a fault of ours).",
             ["outcome"],
             registry=registry,
         )
@@ -64,9 +64,28 @@ class Metrics:
             registry=registry,
         )
         self.audio_seconds = Counter("streamer_audio_seconds", "Audio synthesized.", registry=registry)
+        self.speech_rejected = Counter(
+            "streamer_speech_rejected",
+            "Speech that verification rejected, first tries included, by the bound that it broke.",
+            ["measure"],
+            registry=registry,
+        )
 
         self.store_retries = Counter(
             "streamer_store_retries", "Calls repeated because the store was unavailable.", registry=registry
+        )
+        self.store_seconds = Histogram(
+            "streamer_store_seconds",
+            "One job of the worker's pool, by operation: look_up, keep_speech (with verification and encoding), "
+            "keep_failure, load_schema (of the Schema Registry).",
+            ["operation"],
+            buckets=_CALL_BUCKETS,
+            registry=registry,
+        )
+        self.registry_retries = Counter(
+            "streamer_registry_retries",
+            "Schemas asked for again because the Schema Registry was unavailable.",
+            registry=registry,
         )
 
         self.transactions = Counter(

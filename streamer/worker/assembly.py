@@ -9,13 +9,13 @@ from streamer.errors import NotInitialised
 from streamer.kafka.base import Admin, Broker, Topic
 from streamer.observe.logs import Log
 from streamer.observe.metrics import Metrics
-from streamer.records import SpeechCompleted, SpeechFailed, SpeechRequest
+from streamer.render.events import Events
 from streamer.settings import Settings
 from streamer.store.base import Store
 from streamer.store.encoding import encode
 from streamer.store.groups import Groups
 from streamer.voices import Voices
-from streamer.wire.avro import AvroCodec
+from streamer.wire.base import Codecs
 from streamer.worker.admission import Admission
 from streamer.worker.dead_letters import DeadLetters
 from streamer.worker.journal import Journal
@@ -30,18 +30,13 @@ from streamer.worker.start import Allowed, Starts
 from streamer.worker.synthesis import EngineHost
 from streamer.worker.task import TaskReader
 from streamer.worker.transaction import Transactor
+from streamer.worker.utterances import Utterances
 
 _CALL = 10.0
 """Seconds that the cluster has to answer at start."""
 
 _AHEAD = 2
 """Engine capacities held at once: one in the engine, one being looked up or stored."""
-
-
-class Codecs(NamedTuple):
-    requests: AvroCodec[SpeechRequest]
-    completed: AvroCodec[SpeechCompleted]
-    failed: AvroCodec[SpeechFailed]
 
 
 class Surroundings(NamedTuple):
@@ -53,6 +48,7 @@ class Surroundings(NamedTuple):
     pool: Pool
     codecs: Codecs
     voices: Voices
+    events: Events
     clock: Clock
     log: Log
     metrics: Metrics
@@ -67,7 +63,8 @@ def assemble(around: Surroundings, settings: Settings, instance: str, allowed: A
     journal = Journal(around.log, around.metrics, audible=settings.log.level in ("debug", "info"))
     groups = Groups(around.store)
     parts = Parts(
-        reader=TaskReader(around.codecs.requests, admin.cluster_id(_CALL), topic.id),
+        reader=TaskReader(around.codecs.requests, admin.cluster_id(_CALL), topic.id, around.events.ttl),
+        load_schema=around.codecs.requests.load,
         pool=around.pool,
         keeper=Keeper(
             around.store,
@@ -86,11 +83,10 @@ def assemble(around: Surroundings, settings: Settings, instance: str, allowed: A
             failed_topic=settings.kafka.topics.failed,
             max_failed_bytes=settings.kafka.max_failed_bytes,
         ),
-        voices=around.voices,
+        utterances=Utterances(around.events, around.voices, settings.engine.max_text),
         dead_letters=DeadLetters(settings.worker.dead_letter_window, settings.worker.dead_letter_share),
         journal=journal,
         clock=clock,
-        max_text=settings.engine.max_text,
     )
     consumer = around.broker.consumer(group, instance)
     return Worker(

@@ -22,8 +22,13 @@ class DeadLetters:
     def spoken(self) -> None:
         self._note(False)
 
-    def failed(self, message: str) -> None:
-        """Called before the failure's verdict. Errors: DeadLetterLimit, and then no verdict must be written."""
+    def failed(self, message: str, *, spoken: bool = False) -> None:
+        """Called before the failure's verdict. `spoken`: it had been counted as spoken, which does not hold any more.
+
+        Errors: DeadLetterLimit, and then no verdict must be written.
+        """
+        if spoken:
+            self._forget_one_spoken()
         failures = self._failures - self._leaving() + 1
         if failures >= self._most:
             raise DeadLetterLimit(
@@ -33,6 +38,13 @@ class DeadLetters:
                 "or raise worker.dead_letter_share"
             )
         self._note(True)
+
+    def _forget_one_spoken(self) -> None:
+        """The latest; which one it was makes no difference that lasts."""
+        for index in range(len(self._last) - 1, -1, -1):
+            if not self._last[index]:
+                del self._last[index]
+                return
 
     def _note(self, failed: bool) -> None:
         self._failures += failed - self._leaving()

@@ -1,4 +1,4 @@
-"""What a task asks of the store, run in the pool: look-ups, and audio with its verdict."""
+"""What a task asks of the store, run in the pool: look-ups, and speech, once it is verified, with its verdict."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from streamer.store.base import Store
 from streamer.store.verdicts import Completed, Failed, Recipe, Verdict, Verdicts
 from streamer.worker.pool import Outcome, Standing
 from streamer.worker.task import Task
+from streamer.worker.verify import Flaw, verify
 
 
 class Encoded(Protocol):
@@ -49,23 +50,30 @@ class Keeper:
         self._store, self._verdicts = store, Verdicts(store)
         self._encode, self._profile, self._clock = encode, profile, clock
         self._format, self._sample_rate = format, sample_rate
+        self._bounds = profile.bounds.hash if profile.bounds else ""
 
     def look_up(self, task: Task) -> Outcome:
         claim = task.claim
         previous = self._verdicts.read(claim.identity, claim.generation - 1) if claim.generation > 1 else None
         return Standing(self._verdicts.read(claim.identity, claim.generation), previous)
 
-    def keep_speech(self, task: Task, samples: Samples) -> Verdict:
-        """Audio first, then its verdict; the verdict that stands."""
+    def keep_speech(self, task: Task, samples: Samples) -> Verdict | Flaw:
+        """Audio first, then its verdict; the verdict that stands. Or why the speech does not count."""
         request, utterance = task.request, task.utterance
         if request is None or utterance is None:
             raise ValueError("a task without an utterance was spoken")
         began = self._clock.monotonic()
+        bounds = self._profile.bounds
+        if bounds is not None:
+            pace = bounds.pace(utterance.voice)
+            flaw = verify(samples, self._profile.sample_rate, utterance.text, bounds, pace)
+            if flaw is not None:
+                return flaw
         format = request.format or self._format
         rate = request.sample_rate or default_rate(format, self._sample_rate)
         encoded = self._encode(samples, self._profile.sample_rate, format, rate)
         key = f"{task.claim.identity.folder}/{encoded.sha256}.{encoded.extension}"
-        self._store.put(key, encoded.data)
+        self._store.put(key, encoded.data, request.output_name)
         audio = Audio(
             uri=self._store.uri(key),
             format=encoded.format,
@@ -83,16 +91,20 @@ class Keeper:
             engine=self._profile.name,
             revision=self._profile.revision,
             seed=utterance.seed,
+            template=task.template,
+            bounds=self._bounds,
         )
         timings = Timings(
             queued=max(0.0, task.started_at - task.record.timestamp / 1000),
             synthesis=max(0.0, task.spoken_at - task.started_at),
             durable=self._clock.monotonic() - began,
         )
-        return self._settle(task, Completed(audio=audio, recipe=recipe, timings=timings))
+        return self._settle(
+            task, Completed(audio=audio, recipe=recipe, timings=timings, output_name=request.output_name)
+        )
 
     def keep_failure(self, task: Task, code: str, message: str) -> Verdict:
-        return self._settle(task, Failed(code=code, message=message, attempts=task.attempts))
+        return self._settle(task, Failed(code=code, message=message, attempts=task.synthesized))
 
     def _settle(self, task: Task, state: Completed | Failed) -> Verdict:
         claim = task.claim

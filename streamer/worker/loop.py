@@ -183,7 +183,11 @@ class Worker:
         pause: list[Partition] = []
         resume: list[Partition] = []
         for tenure, ledger in self._running():
-            paused = hold or ledger.position - ledger.base >= self._limits.window
+            paused = (
+                hold
+                or ledger.position - ledger.base >= self._limits.window
+                or self._pipeline.awaits_schema(tenure)  # the others go on
+            )
             if paused != tenure.paused:
                 tenure.paused = paused
                 (pause if paused else resume).append(tenure.partition)

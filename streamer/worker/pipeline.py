@@ -1,6 +1,6 @@
 """The pipeline: a record's way from its receipt to a durable result.
 
-    receive → look up the verdict → judge → render → admit → speak → audio, then verdict → judge again → settle
+    receive → look up the verdict → judge → render → admit → speak → verify → audio, then verdict → judge again → settle
 
 Everything here runs on the loop's thread and never waits; the pool and the engine's thread do the work in between.
 What a task's dead tenure still had under way is dropped when it comes back.
@@ -8,92 +8,114 @@ What a task's dead tenure still had under way is dropped when it comes back.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from streamer.clock import Clock
-from streamer.engines.base import Utterance
-from streamer.errors import RequestFailed, StopWorker, StoreRejected, StoreUnavailable
-from streamer.identity import Identity
+from streamer.engines.base import estimated_tokens
+from streamer.errors import (
+    RegistryUnavailable,
+    RequestFailed,
+    SchemaNotLoaded,
+    StopWorker,
+    StoreRejected,
+    StoreUnavailable,
+)
 from streamer.kafka.base import Record
 from streamer.records import FailureCode
 from streamer.store.verdicts import Completed, Verdict
-from streamer.voices import Voices
 from streamer.worker.admission import Admission
+from streamer.worker.backoff import Backoff
 from streamer.worker.dead_letters import DeadLetters
+from streamer.worker.in_flight import InFlight
 from streamer.worker.journal import Journal
 from streamer.worker.judge import Decision, follows, judge
 from streamer.worker.keeper import Keeper
 from streamer.worker.ledger import Settled
-from streamer.worker.pool import Done, Job, Outcome, Pool, Standing
+from streamer.worker.pool import Done, Job, Loading, Outcome, Pool, Standing, Work
 from streamer.worker.results import Results
 from streamer.worker.synthesis import Broken, EngineHost, Heard, NotSpoken, Spoken
-from streamer.worker.task import TEMPLATES_COME_LATER, Task, TaskReader
+from streamer.worker.task import Task, TaskReader
 from streamer.worker.tenure import Tenure
+from streamer.worker.unread import Unread
+from streamer.worker.utterances import Utterances
+from streamer.worker.verify import Flaw, next_try, rejection
 
-_FIRST_DELAY, _LONGEST_DELAY = 0.1, 5.0
-
-_DEPLOYED = {FailureCode.SYNTHESIS_FAILED}
-"""What a bad deploy can do to good records: counts towards the dead-letter limit. A template_error will, too, once
-events are rendered; until then it is the sender's doing."""
+_DEPLOYED = {FailureCode.TEMPLATE_ERROR, FailureCode.SYNTHESIS_FAILED, FailureCode.SPEECH_REJECTED}
+"""What a bad deploy can do to good records: counts towards the dead-letter limit. An event that is not wanted is none
+of it: its rule says so."""
 
 
 class Parts(NamedTuple):
     """What the pipeline is made of."""
 
     reader: TaskReader
+    load_schema: Callable[[int], None]
+    """In the pool; errors: RegistryUnavailable."""
     pool: Pool
     keeper: Keeper
     engine: EngineHost
     admission: Admission
     results: Results
-    voices: Voices
+    utterances: Utterances
     dead_letters: DeadLetters
     journal: Journal
     clock: Clock
-    max_text: int
 
 
 class Pipeline:
-    """`load` is the cost of what was received and is not settled."""
+    """See above."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._journal = parts.journal
-        self._holders: dict[Identity, Task] = {}  # ids in flight: one task each, the others wait
-        self._waiting: dict[Identity, deque[Task]] = {}
-        self._jobs: list[Job] = []  # for the pool, at the end of the turn
-        self._delayed: list[Job] = []  # the store was unavailable
-        self._delay = 0.0
-        self._retry_at = 0.0
+        self._in_flight = InFlight()
+        self._unread = Unread(parts.load_schema, parts.clock, parts.journal)
+        self._jobs: list[Work] = []  # for the pool, at the end of the turn
+        self._backoff: Backoff[Job] = Backoff(parts.clock)  # the store was unavailable
         self._now = 0  # milliseconds since the epoch, of this turn
         self._engine_seconds = 0.0  # of the engine's steps, as far as its metric knows
-        self.load = 0
-        self.tasks = 0
+        self._load = 0
+        self._tasks = 0
+
+    @property
+    def load(self) -> int:
+        """The cost of what was received and is not settled."""
+        return self._load + self._unread.cost
+
+    @property
+    def tasks(self) -> int:
+        """How many were received and are not settled."""
+        return self._tasks + self._unread.count
 
     @property
     def backing_off(self) -> bool:
         """The store is down: nothing new should be read."""
-        return self._delay > 0
+        return self._backoff.active
 
     @property
     def held_back(self) -> int:
         """How many tasks wait because their id is in flight: every other one holds its id."""
-        return self.tasks - len(self._holders)
+        return self._tasks - len(self._in_flight)
+
+    def awaits_schema(self, tenure: Tenure) -> bool:
+        """Some of its records cannot be read yet: nothing behind them should be."""
+        return self._unread.holds(tenure)
 
     def receive(self, tenure: Tenure, records: Sequence[Record]) -> None:
         """Take the records of one tenure that its ledger took."""
-        tasks = [self._parts.reader.read(tenure, record) for record in records]
+        tasks: list[Task] = []
+        for record in records:
+            try:
+                tasks.append(self._parts.reader.read(tenure, record))
+            except SchemaNotLoaded as missing:
+                self._unread.hold(missing.schema_id, tenure, record)
         for task in tasks:
             tenure.tasks[task.record.offset] = task
-            self.load += task.cost
-            holder = self._holders.setdefault(task.claim.identity, task)
-            if holder is task:
-                self._jobs.append(Job(task, self._parts.keeper.look_up))
-            else:
-                self._waiting.setdefault(task.claim.identity, deque()).append(task)
-        self.tasks += len(tasks)
+            self._load += task.cost
+            if self._in_flight.enter(task):
+                self._look_up(task)
+        self._tasks += len(tasks)
         self._journal.received(tasks)
 
     def turn(self) -> None:
@@ -105,9 +127,8 @@ class Pipeline:
         spent = self._parts.engine.step_seconds
         self._journal.metrics.engine_seconds.inc(spent - self._engine_seconds)
         self._engine_seconds = spent
-        if self._delayed and self._parts.clock.monotonic() >= self._retry_at:
-            self._jobs += self._delayed
-            self._delayed = []
+        self._jobs += self._backoff.due()
+        self._jobs += self._unread.jobs()
         if self._jobs:
             self._parts.pool.submit(self._jobs)
             self._jobs = []
@@ -122,6 +143,7 @@ class Pipeline:
     def drop(self, tenure: Tenure) -> None:
         """The tenure is dead: forget its tasks. What is under way for them comes back to nobody."""
         tasks = list(tenure.tasks.values())
+        self._unread.drop(tenure)
         self._parts.admission.forget(tasks)
         self._parts.engine.cancel(tasks)
         for task in tasks:
@@ -130,15 +152,21 @@ class Pipeline:
     # What comes back
 
     def _done(self, done: Done) -> None:
-        task, outcome = done.job.task, done.outcome
-        if isinstance(outcome, StoreUnavailable):
-            self._back_off(done.job, outcome)
+        job, outcome = done
+        if isinstance(job, Loading):
+            self._loaded(job, outcome)
             return
-        self._delay = 0.0 if not self._delayed else self._delay
+        task = job.task
+        if isinstance(outcome, StoreUnavailable):
+            self._back_off(job, outcome)
+            return
+        self._backoff.went_well()
         if not task.tenure.alive:
             return
-        if isinstance(outcome, StoreRejected):
-            self._rejected(done.job, outcome)
+        if isinstance(outcome, Flaw):
+            self._flawed(task, outcome)
+        elif isinstance(outcome, StoreRejected):
+            self._rejected(task, outcome)
         elif isinstance(outcome, RequestFailed):
             self._fail(task, FailureCode(outcome.code), outcome.message)
         elif isinstance(outcome, Exception):
@@ -148,9 +176,19 @@ class Pipeline:
             self._fail(task, FailureCode.SYNTHESIS_FAILED, f"{type(outcome).__name__}: {outcome}")
         elif isinstance(outcome, Standing):
             self._looked_up(task, outcome)
-        else:
+        elif outcome is not None:
             self._journal.durable(task, "completed" if isinstance(outcome.state, Completed) else "failed")
             self._judge(task, outcome)
+
+    def _loaded(self, loading: Loading, outcome: Outcome) -> None:
+        """The records that waited for the schema are received again, those of dead tenures excepted: they are gone."""
+        if isinstance(outcome, RegistryUnavailable):
+            self._unread.unavailable(loading, outcome)
+        elif isinstance(outcome, Exception):
+            raise outcome
+        else:
+            for tenure, records in self._unread.loaded(loading.schema_id).items():
+                self.receive(tenure, records)
 
     def _looked_up(self, task: Task, standing: Standing) -> None:
         problem = task.generation_problem
@@ -166,7 +204,8 @@ class Pipeline:
         if decision is Decision.WORK:
             self._work(task)
         elif decision is Decision.EXPIRED:
-            self._fail(task, FailureCode.EXPIRED, f"expires_at {task.claim.expires_at} had passed before it was spoken")
+            limit = "its event's time to live, until" if task.request and task.request.event else "expires_at"
+            self._fail(task, FailureCode.EXPIRED, f"{limit} {task.claim.expires_at} had passed before it was spoken")
         elif decision is Decision.DUPLICATE:
             self._settle(task, self._parts.results.duplicate(task))
         elif verdict is None:
@@ -183,32 +222,17 @@ class Pipeline:
     def _work(self, task: Task) -> None:
         """Nobody decided this id: render it and let the engine have it."""
         try:
-            task.utterance = self._utterance(task)
+            if task.failure is not None or task.request is None:
+                raise task.failure or ValueError("a task without a request that did not fail")
+            task.utterance, task.template = self._parts.utterances.of(task.request, task.claim.fingerprint)
         except RequestFailed as error:
             self._fail(task, FailureCode(error.code), error.message)
-        else:
-            self._parts.admission.add(task)
-
-    def _utterance(self, task: Task) -> Utterance:
-        if task.failure is not None:
-            raise task.failure
-        request = task.request
-        if request is None or request.text is None:
-            raise TEMPLATES_COME_LATER
-        if len(request.text) > self._parts.max_text:
-            raise RequestFailed(
-                FailureCode.TEXT_TOO_LONG,
-                f"text: {len(request.text)} characters, at most {self._parts.max_text} are spoken (engine.max_text)",
-            )
-        if request.prompt is not None:
-            raise RequestFailed(FailureCode.VOICE_UNKNOWN, "prompt: this engine clones no voices; name one in voice")
-        voice = self._parts.voices.get(request.voice)
-        if voice is None:
-            known = ", ".join(self._parts.voices.names)
-            name = (request.voice or "")[:80]
-            raise RequestFailed(FailureCode.VOICE_UNKNOWN, f"voice: no preset {name!r}; known: {known}")
-        seed = int(task.claim.fingerprint[:8], 16) if request.seed is None else request.seed
-        return Utterance(text=request.text, voice=voice, seed=seed, phoneme=request.phoneme)
+            return
+        if task.template:  # known only now; so far it was taken for the cost of the event's data
+            self._load -= task.cost
+            task.cost = estimated_tokens(task.utterance.text)
+            self._load += task.cost
+        self._parts.admission.add(task)
 
     def _hear(self, heard: Sequence[Heard]) -> None:
         # First those that lacked memory, while the neighbours that they shared it with still count.
@@ -231,33 +255,48 @@ class Pipeline:
     def _spoken(self, spoken: Spoken) -> None:
         task, samples = spoken.task, spoken.speech.samples
         self._parts.admission.leave(task)
-        self._parts.dead_letters.spoken()
+        if not task.speeches:
+            self._parts.dead_letters.spoken()  # until verification says otherwise
+        task.speeches += 1
         task.spoken_at = spoken.at
         self._journal.metrics.audio_seconds.inc(len(samples) / self._parts.engine.profile.sample_rate)
-        self._keep(task, lambda task: self._parts.keeper.keep_speech(task, samples))
+        self._jobs.append(Job(task, "keep_speech", lambda task: self._parts.keeper.keep_speech(task, samples)))
+
+    def _flawed(self, task: Task, flaw: Flaw) -> None:
+        """The speech does not count: once more, with the next seed. No attempt of the engine's: that did not fail."""
+        self._journal.metrics.speech_rejected.labels(flaw.measure).inc()
+        utterance, profile = task.utterance, self._parts.engine.profile
+        if utterance is None:
+            raise ValueError("a task without an utterance was spoken")
+        again = next_try(utterance, profile, task.speeches)
+        if again is None:
+            self._fail(task, FailureCode.SPEECH_REJECTED, rejection(flaw, utterance, profile).message)
+            return
+        task.spoken_at = 0.0
+        task.utterance = again
+        self._parts.admission.add(task)
 
     def _fail(self, task: Task, code: FailureCode, message: str) -> None:
         if code in _DEPLOYED:
-            self._parts.dead_letters.failed(message)
-        self._keep(task, lambda task: self._parts.keeper.keep_failure(task, code, message))
+            self._parts.dead_letters.failed(message, spoken=task.speeches > 0)
+        self._jobs.append(Job(task, "keep_failure", lambda task: self._parts.keeper.keep_failure(task, code, message)))
 
-    def _keep(self, task: Task, run: Callable[[Task], Outcome]) -> None:
-        self._jobs.append(Job(task, run))
+    def _look_up(self, task: Task) -> None:
+        self._jobs.append(Job(task, "look_up", self._parts.keeper.look_up))
 
     def _back_off(self, job: Job, error: StoreUnavailable) -> None:
-        if not job.task.tenure.alive and self._delayed:
+        if not job.task.tenure.alive and self._backoff.waiting:
             return  # nobody waits for it; kept only where it is the one that finds out when the store is back
-        now = self._parts.clock.monotonic()
-        if not self._delayed:
-            self._delay = min(_LONGEST_DELAY, max(_FIRST_DELAY, self._delay * 2))
-            self._retry_at = now + self._delay
-            self._journal.log.warning("store unavailable, backing off", error=str(error), seconds=self._delay)
-        self._delayed.append(job)
+        if seconds := self._backoff.wait(job):
+            self._journal.log.warning("store unavailable, backing off", error=str(error), seconds=seconds)
         self._journal.metrics.store_retries.inc()
 
-    def _rejected(self, job: Job, error: StoreRejected) -> None:
-        """The store will never take this object. Without a verdict there can be no result, so that one must stand."""
-        task = job.task
+    def _rejected(self, task: Task, error: StoreRejected) -> None:
+        """The store will never take this object. Without a verdict there can be no result, so that one must stand.
+
+        A verdict that cannot be read, or that a newer version wrote, stops the worker: it says who may emit what, and a
+        failure of this record would need a verdict of its own in the very place where that one stands.
+        """
         if task.spoken_at and not task.rejected:
             task.rejected = True
             self._fail(task, FailureCode.STORE_REJECTED, str(error))
@@ -279,18 +318,8 @@ class Pipeline:
         """The task is over here: the next one with its id may go on."""
         if task.tenure.tasks.pop(task.record.offset, None) is None:
             return
-        self.load -= task.cost
-        self.tasks -= 1
-        identity = task.claim.identity
-        if self._holders.get(identity) is not task:
-            return
-        del self._holders[identity]
-        waiting = self._waiting.pop(identity, None)
-        while waiting:
-            follower = waiting.popleft()
-            if follower.tenure.alive:
-                self._holders[identity] = follower
-                if waiting:
-                    self._waiting[identity] = waiting
-                self._jobs.append(Job(follower, self._parts.keeper.look_up))
-                return
+        self._load -= task.cost
+        self._tasks -= 1
+        follower = self._in_flight.leave(task)
+        if follower is not None:
+            self._look_up(follower)

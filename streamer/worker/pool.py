@@ -1,4 +1,4 @@
-"""The store's pool: look-ups and writes on threads, handed over in batches.
+"""The pool: what asks the store, or the Schema Registry, on threads, handed over in batches.
 
 A hand-over between threads costs more than many a job, so jobs travel in chunks: one each while there are few,
 more while there are many.
@@ -10,11 +10,16 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
+
+from prometheus_client import Histogram
 
 from streamer.clock import Clock
 from streamer.store.verdicts import Verdict
 from streamer.worker.task import Task
+from streamer.worker.verify import Flaw
+
+Operation = Literal["look_up", "keep_speech", "keep_failure", "load_schema"]
 
 
 class Standing(NamedTuple):
@@ -24,23 +29,39 @@ class Standing(NamedTuple):
     previous: Verdict | None
 
 
-Outcome = Standing | Verdict | Exception
+Outcome = Standing | Verdict | Flaw | Exception | None
+"""A Flaw: the speech does not count, and nothing was written. None: a schema is here."""
 
 
 class Job(NamedTuple):
     task: Task
+    operation: Operation
     run: Callable[[Task], Outcome]
 
 
+class Loading(NamedTuple):
+    """A schema to be asked of the registry."""
+
+    schema_id: int
+    load: Callable[[int], None]
+
+    @property
+    def operation(self) -> Operation:
+        return "load_schema"
+
+
+Work = Job | Loading
+
+
 class Done(NamedTuple):
-    job: Job
+    job: Work
     outcome: Outcome
 
 
 class Pool(Protocol):
     """Runs jobs in any order. What a job raises is its outcome."""
 
-    def submit(self, jobs: Sequence[Job]) -> None: ...
+    def submit(self, jobs: Sequence[Work]) -> None: ...
 
     def collect(self) -> list[Done]:
         """What finished since the last call; never waits."""
@@ -49,9 +70,9 @@ class Pool(Protocol):
     def close(self) -> None: ...
 
 
-def run(job: Job) -> Done:
+def run(job: Work) -> Done:
     try:
-        return Done(job, job.run(job.task))
+        return Done(job, job.run(job.task) if isinstance(job, Job) else job.load(job.schema_id))
     except Exception as error:  # noqa: BLE001 - the loop decides: store errors are retried, others end the worker
         return Done(job, error)
 
@@ -59,10 +80,12 @@ def run(job: Job) -> Done:
 class ThreadPool:
     """See Pool."""
 
-    def __init__(self, threads: int, clock: Clock) -> None:
+    def __init__(self, threads: int, clock: Clock, seconds: Histogram | None = None) -> None:
+        """`seconds` is told how long each operation took."""
         self._clock = clock
+        self._seconds = {name: seconds.labels(name) for name in get_args(Operation)} if seconds else {}
         self._began: list[float | None] = [None] * threads
-        self._inbox: SimpleQueue[Sequence[Job] | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Sequence[Work] | None] = SimpleQueue()
         self._outbox: deque[list[Done]] = deque()  # appends and pops are atomic
         self._threads = [
             threading.Thread(target=self._work, args=(number,), name=f"store-{number}", daemon=True)
@@ -71,7 +94,7 @@ class ThreadPool:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, jobs: Sequence[Job]) -> None:
+    def submit(self, jobs: Sequence[Work]) -> None:
         size = -(-len(jobs) // len(self._threads))
         for start in range(0, len(jobs), size or 1):
             self._inbox.put(jobs[start : start + size])
@@ -95,7 +118,9 @@ class ThreadPool:
         while (jobs := self._inbox.get()) is not None:
             done = []
             for job in jobs:
-                self._began[number] = self._clock.monotonic()
+                began = self._began[number] = self._clock.monotonic()
                 done.append(run(job))
+                if self._seconds:
+                    self._seconds[job.operation].observe(self._clock.monotonic() - began)
             self._began[number] = None
             self._outbox.append(done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Protocol
 
 from streamer.engines.base import Utterance, estimated_tokens
@@ -10,7 +11,7 @@ from streamer.errors import RequestFailed
 from streamer.identity import Identity, Owner, derived_id, fingerprint, raw_fingerprint
 from streamer.kafka.base import Record, headers_of
 from streamer.observe.logs import trace_id
-from streamer.records import FOLLOWS, ORIGIN, TRACEPARENT, FailureCode, SpeechRequest
+from streamer.records import FOLLOWS, ORIGIN, TRACEPARENT, SpeechRequest
 from streamer.validation import checked
 from streamer.worker.judge import Claim
 from streamer.worker.tenure import Tenure
@@ -32,8 +33,10 @@ class Task:
         "record",
         "rejected",
         "request",
+        "speeches",
         "spoken_at",
         "started_at",
+        "template",
         "tenure",
         "traceparent",
         "utterance",
@@ -47,12 +50,19 @@ class Task:
         self.failure: RequestFailed | None = None  # known before any work
         self.generation_problem = ""
         self.cost = 1
-        self.attempts = 0
+        self.attempts = 0  # that failed in the engine: engine.attempts of them at most
+        self.speeches = 0  # that it made, each verified: two at most
         self.utterance: Utterance | None = None
+        self.template = ""  # hash of the rule that made its text
         self.started_at = 0.0  # epoch seconds: given to the engine
         self.spoken_at = 0.0
         self.rejected = False  # the store refused its audio
         self.traceparent: bytes | None = None
+
+    @property
+    def synthesized(self) -> int:
+        """How often it was, well or not."""
+        return self.attempts + self.speeches
 
     @property
     def trace_id(self) -> str:
@@ -64,10 +74,16 @@ class RequestCodec(Protocol):
 
 
 class TaskReader:
-    """Makes tasks of records; what is wrong with a record becomes its failure, never an exception."""
+    """Makes tasks of records; what is wrong with a record becomes its failure, never an exception.
 
-    def __init__(self, codec: RequestCodec, cluster_id: str, topic_id: uuid.UUID) -> None:
-        self._codec = codec
+    Errors of `read`: SchemaNotLoaded, and then the record can be read once its schema was loaded.
+    """
+
+    def __init__(
+        self, codec: RequestCodec, cluster_id: str, topic_id: uuid.UUID, ttl: Callable[[str], float | None]
+    ) -> None:
+        """`ttl`: seconds that an event of a type may wait, from its record's time stamp."""
+        self._codec, self._ttl = codec, ttl
         self._cluster_id = cluster_id
         self._topic_id = topic_id
         self._topic = str(topic_id)
@@ -92,7 +108,7 @@ class TaskReader:
                 cluster=self._cluster_id, topic=self._topic, partition=record.partition.number, offset=record.offset
             ),
             fingerprint=fingerprint(request) if request else raw_fingerprint(record.value),
-            expires_at=request.expires_at if request else None,
+            expires_at=self._expiry(request, record) if request else None,
         )
         task = Task(tenure, record, claim, request)
         task.failure = failure
@@ -103,6 +119,14 @@ class TaskReader:
         if request is not None and failure is None:
             task.cost = estimated_tokens(request.text or (request.event.data if request.event else ""))
         return task
+
+    def _expiry(self, request: SpeechRequest, record: Record) -> int | None:
+        if request.expires_at is not None or request.event is None:
+            return request.expires_at
+        ttl = self._ttl(request.event.type)
+        if ttl is None or record.timestamp <= 0:  # a producer may leave the time stamp out
+            return None
+        return record.timestamp + int(ttl * 1000)
 
 
 def _generation(header: bytes | None) -> tuple[int, str]:
@@ -124,8 +148,3 @@ def _origin(header: bytes | None, record: Record, *, redriven: bool) -> tuple[in
     if redriven and digits and len(partition) <= _PARTITION_DIGITS and len(offset) <= _OFFSET_DIGITS:
         return int(partition), int(offset), ""
     return *here, f"header {ORIGIN}: {header[:40]!r} is no <partition>/<offset> of a redrive"
-
-
-TEMPLATES_COME_LATER = RequestFailed(
-    FailureCode.TEMPLATE_ERROR, "event: this version renders no events yet; send text, or redrive after an update"
-)

@@ -19,14 +19,16 @@ from streamer.kafka.base import Commit, Partition, Record
 from streamer.kafka.memory import MemoryCluster
 from streamer.observe.logs import logger
 from streamer.observe.metrics import Metrics
+from streamer.render.events import Events
 from streamer.settings import Settings, load
 from streamer.voices import Voices
 from streamer.wire import avro
-from streamer.worker.assembly import Codecs, Surroundings, assemble
+from streamer.wire.base import Codecs
+from streamer.worker.assembly import Surroundings, assemble
 from streamer.worker.initialise import initialise
 from streamer.worker.liveness import Liveness
 from streamer.worker.loop import Worker
-from streamer.worker.pool import Done, Job, run
+from streamer.worker.pool import Done, Work, run
 from streamer.worker.start import Allowed
 from streamer.worker.synthesis import EngineHost
 from tests.simulation.engine import SimEngine
@@ -64,10 +66,10 @@ class ManualPool:
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self._jobs: list[Job] = []
+        self._jobs: list[Work] = []
         self._done: list[Done] = []
 
-    def submit(self, jobs: Sequence[Job]) -> None:
+    def submit(self, jobs: Sequence[Work]) -> None:
         self._jobs += jobs
 
     def collect(self) -> list[Done]:
@@ -227,6 +229,7 @@ class World:
             pool,
             shared.codecs,
             shared.voices,
+            Events({}),
             self.clock,
             shared.log,
             shared.metrics,

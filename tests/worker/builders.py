@@ -18,18 +18,20 @@ from streamer.kafka.memory import Faults, MemoryCluster
 from streamer.observe.logs import logger
 from streamer.observe.metrics import Metrics
 from streamer.records import SpeechCompleted, SpeechFailed, SpeechRequest
+from streamer.render.events import Events
 from streamer.settings import Settings, load
 from streamer.store.memory import MemoryStore
 from streamer.voices import Voice, Voices
 from streamer.wire import avro
-from streamer.worker.assembly import Codecs, Surroundings, assemble
+from streamer.wire.base import Codecs
+from streamer.worker.assembly import Surroundings, assemble
 from streamer.worker.initialise import initialise
 from streamer.worker.journal import Journal
 from streamer.worker.ledger import Ledger, Settled
 from streamer.worker.liveness import Liveness
 from streamer.worker.loop import Worker
 from streamer.worker.metadata import Finished, MetadataCodec
-from streamer.worker.pool import Done, Job, run
+from streamer.worker.pool import Done, Work, run
 from streamer.worker.start import Allowed
 from streamer.worker.synthesis import EngineHost
 from streamer.worker.task import Task, TaskReader
@@ -40,7 +42,8 @@ PARTITION = Partition(TOPIC, 0)
 TOPIC_ID = uuid.UUID(int=7)
 STORE_ID = "0123456789abcdef"
 CODECS = Codecs(avro.requests(), avro.completed(), avro.failed())
-VOICES = Voices({"plain": Voice(name="plain")}, "plain")
+VOICES = Voices({"plain": Voice(name="plain"), "vip": Voice(name="vip", rate=135)}, "plain")
+NO_EVENTS = Events({})
 
 
 def codec() -> MetadataCodec:
@@ -71,7 +74,7 @@ def record(
 
 
 def reader() -> TaskReader:
-    return TaskReader(CODECS.requests, "cluster", TOPIC_ID)
+    return TaskReader(CODECS.requests, "cluster", TOPIC_ID, NO_EVENTS.ttl)
 
 
 def task(id: str = "a", text: str | None = "hello", offset: int = 0, of: Tenure | None = None, **fields: Any) -> Task:
@@ -140,10 +143,10 @@ class HandPool:
     """The store's pool, turned by `work`."""
 
     def __init__(self) -> None:
-        self.jobs: list[Job] = []
+        self.jobs: list[Work] = []
         self._done: list[Done] = []
 
-    def submit(self, jobs: Sequence[Job]) -> None:
+    def submit(self, jobs: Sequence[Work]) -> None:
         self.jobs += jobs
 
     def collect(self) -> list[Done]:
@@ -210,6 +213,7 @@ class Running:
             self.pool,
             CODECS,
             VOICES,
+            NO_EVENTS,
             rig.clock,
             logger("error"),
             Metrics(CollectorRegistry()),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from streamer.clock import ManualClock
+from streamer.engines.base import Samples
 from streamer.errors import RequestFailed, StoreUnavailable
 from streamer.identity import Owner
 from streamer.store.encoding import encode
@@ -34,13 +35,19 @@ def completed(verdict: Verdict) -> Completed:
     return verdict.state
 
 
+def kept(keeper: Keeper, one: Task, samples: Samples) -> Verdict:
+    verdict = keeper.keep_speech(one, samples)
+    assert isinstance(verdict, Verdict)
+    return verdict
+
+
 def puts(store: TroubledStore) -> list[str]:
     return [key.rsplit(".", 1)[1] for operation, key in store.calls if operation == "put"]
 
 
 def test_audio_is_durable_before_its_verdict(keeper: Keeper, store: TroubledStore) -> None:
     one = task()
-    verdict = keeper.keep_speech(one, SAMPLES)
+    verdict = kept(keeper, one, SAMPLES)
     assert puts(store) == ["wav", "json"]
     audio = completed(verdict).audio
     data = store.get(audio.uri.removeprefix("memory:///"))
@@ -61,26 +68,26 @@ def test_without_the_audio_there_is_no_verdict(keeper: Keeper, store: TroubledSt
 
     store.refuses = refuses
     with pytest.raises(StoreUnavailable):
-        keeper.keep_speech(task(), SAMPLES)
+        kept(keeper, task(), SAMPLES)
     store.refuses = lambda key: False
     assert keeper.look_up(task()) == Standing(None, None)
 
 
 def test_the_loser_gets_the_verdict_that_stands(keeper: Keeper) -> None:
     first, second = task(offset=1), task(offset=2)
-    verdict = keeper.keep_speech(first, SAMPLES)
-    assert keeper.keep_speech(second, SAMPLES[::-1].copy()) == verdict
+    verdict = kept(keeper, first, SAMPLES)
+    assert kept(keeper, second, SAMPLES[::-1].copy()) == verdict
     assert keeper.keep_failure(second, "synthesis_failed", "m") == verdict
     assert verdict.owner == first.claim.owner
 
 
 def test_keeping_again_after_a_lost_answer_changes_nothing(keeper: Keeper) -> None:
     one = task()
-    assert keeper.keep_speech(one, SAMPLES) == keeper.keep_speech(one, SAMPLES)
+    assert kept(keeper, one, SAMPLES) == kept(keeper, one, SAMPLES)
 
 
 def test_what_the_request_chose_is_made(keeper: Keeper) -> None:
-    audio = completed(keeper.keep_speech(task(sample_rate=8_000), SAMPLES)).audio
+    audio = completed(kept(keeper, task(sample_rate=8_000), SAMPLES)).audio
     assert (audio.sample_rate, audio.frames) == (8_000, 800)
 
 
@@ -97,7 +104,7 @@ def test_what_the_request_chose_is_made(keeper: Keeper) -> None:
 def test_a_format_has_its_own_rate_unless_the_request_says(
     keeper: Keeper, fields: dict[str, Any], rate: int, extension: str
 ) -> None:
-    audio = completed(keeper.keep_speech(task(**fields), SAMPLES)).audio
+    audio = completed(kept(keeper, task(**fields), SAMPLES)).audio
     assert audio.sample_rate == rate
     assert audio.uri.endswith(f".{extension}")
 
@@ -105,12 +112,12 @@ def test_a_format_has_its_own_rate_unless_the_request_says(
 def test_a_rate_that_the_default_format_is_not_written_at_is_the_records_failure(store: TroubledStore) -> None:
     keeper = Keeper(store, encode, ScriptedEngine().profile, ManualClock(), format="opus", sample_rate=24_000)
     with pytest.raises(RequestFailed, match=r"sample_rate: is 44100, and format opus is written at") as raised:
-        keeper.keep_speech(task(sample_rate=44_100), SAMPLES)
+        kept(keeper, task(sample_rate=44_100), SAMPLES)
     assert raised.value.code == "invalid_request"
 
 
 def test_how_it_was_made_is_recorded(keeper: Keeper) -> None:
-    recipe = completed(keeper.keep_speech(task(), SAMPLES)).recipe
+    recipe = completed(kept(keeper, task(), SAMPLES)).recipe
     assert (recipe.text, recipe.voice, recipe.engine, recipe.revision) == ("hello", "plain", "script", "1")
 
 
@@ -126,14 +133,14 @@ def test_timings_say_where_the_time_went(store: TroubledStore) -> None:
     one = task()
     sent = one.record.timestamp / 1000
     one.started_at, one.spoken_at = sent + 2, sent + 5
-    timings = completed(keeper.keep_speech(one, SAMPLES)).timings
+    timings = completed(kept(keeper, one, SAMPLES)).timings
     assert (timings.queued, timings.synthesis, timings.durable) == (2, 3, 0.25)
 
 
 def test_a_senders_clock_that_is_ahead_is_no_negative_wait(keeper: Keeper) -> None:
     one = task()
     one.started_at = one.spoken_at = one.record.timestamp / 1000 - 60
-    assert completed(keeper.keep_speech(one, SAMPLES)).timings.queued == 0
+    assert completed(kept(keeper, one, SAMPLES)).timings.queued == 0
 
 
 def test_a_failure_is_a_verdict_too(keeper: Keeper) -> None:
@@ -155,17 +162,17 @@ def test_a_redrive_is_looked_up_beside_what_it_follows(keeper: Keeper) -> None:
         expires_at=None,
     )
     assert keeper.look_up(again) == Standing(None, failed)
-    second = keeper.keep_speech(again, SAMPLES)
+    second = kept(keeper, again, SAMPLES)
     assert keeper.look_up(again) == Standing(second, failed)
 
 
 def test_a_format_that_is_not_written_is_the_records_failure(keeper: Keeper) -> None:
     with pytest.raises(RequestFailed, match="wav"):
-        keeper.keep_speech(task(format="ogg"), SAMPLES)
+        kept(keeper, task(format="ogg"), SAMPLES)
 
 
 def test_a_task_without_an_utterance_is_a_mistake_of_ours(keeper: Keeper) -> None:
     one: Task = task()
     one.utterance = None
     with pytest.raises(ValueError, match="utterance"):
-        keeper.keep_speech(one, SAMPLES)
+        kept(keeper, one, SAMPLES)

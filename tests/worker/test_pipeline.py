@@ -17,8 +17,10 @@ from streamer.worker.pipeline import Parts, Pipeline
 from streamer.worker.results import Results
 from streamer.worker.synthesis import EngineHost
 from streamer.worker.tenure import Tenure
+from streamer.worker.utterances import Utterances
 from tests.worker.builders import (
     CODECS,
+    NO_EVENTS,
     VOICES,
     HandPool,
     ScriptedEngine,
@@ -44,6 +46,7 @@ class Line:
         self.pipeline = Pipeline(
             Parts(
                 reader=reader(),
+                load_schema=CODECS.requests.load,
                 pool=self.pool,
                 keeper=Keeper(self.store, encode, self.engine.profile, self.clock, format="wav", sample_rate=24_000),
                 engine=self.host,
@@ -55,11 +58,10 @@ class Line:
                     failed_topic="tts.failed",
                     max_failed_bytes=8_000_000,
                 ),
-                voices=VOICES,
+                utterances=Utterances(NO_EVENTS, VOICES, MAX_TEXT),
                 dead_letters=DeadLetters(window, 0.6),
                 journal=journal(),
                 clock=self.clock,
-                max_text=MAX_TEXT,
             )
         )
 
@@ -121,13 +123,13 @@ FAILURES: dict[str, tuple[bytes | None, str, str]] = {
     "nothing": (None, "undecodable", "no value"),
     "no text": (encoded("id-0", " "), "text_empty", "text"),
     "text too long": (encoded("id-0", "x" * (MAX_TEXT + 1)), "text_too_long", "engine.max_text"),
-    "voice unknown": (encoded("id-0", voice="Elvis" * 30), "voice_unknown", "known: plain"),
+    "voice unknown": (encoded("id-0", voice="Elvis" * 30), "voice_unknown", "known: plain, vip"),
     "inline voice": (
         encoded("id-0", prompt={"prompt_audio": "x", "prompt_text": "x"}),
         "voice_unknown",
         "name one in voice",
     ),
-    "event": (encoded("id-0", None, event={"type": "t", "data": "{}"}), "template_error", "send text"),
+    "event": (encoded("id-0", None, event={"type": "t", "data": "{}"}), "template_error", "no rule for 't'"),
     "expired": (encoded("id-0", expires_at=1), "expired", "expires_at 1"),
     "against the rules": (encoded("x" * 10_000), "invalid_request", "id: has 10000 characters"),
 }

@@ -4,10 +4,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from streamer.clock import SystemClock
+from streamer.observe.metrics import Metrics
 from streamer.store.verdicts import Verdict
-from streamer.worker.pool import Done, Job, Outcome, Standing, ThreadPool
+from streamer.worker.pool import Done, Job, Loading, Outcome, Standing, ThreadPool, Work
 from streamer.worker.task import Task
 from tests.worker.builders import task
 
@@ -38,8 +40,13 @@ def collected(pool: ThreadPool, count: int) -> list[Done]:
     return done
 
 
+def task_of(done: Done) -> Task:
+    assert isinstance(done.job, Job)
+    return done.job.task
+
+
 def jobs(count: int, run: Callable[[Task], Outcome]) -> Sequence[Job]:
-    return [Job(task(str(number), offset=number), run) for number in range(count)]
+    return [Job(task(str(number), offset=number), "look_up", run) for number in range(count)]
 
 
 def test_every_job_ends_once(pool: ThreadPool) -> None:
@@ -47,7 +54,7 @@ def test_every_job_ends_once(pool: ThreadPool) -> None:
         pool.submit(jobs(501, lambda _: FOUND))
     pool.submit([])
     done = collected(pool, 1503)
-    assert len({id(one.job.task) for one in done}) == len(done) == 1503
+    assert len({id(task_of(one)) for one in done}) == len(done) == 1503
     assert {one.outcome for one in done} == {FOUND}
     assert pool.collect() == []
 
@@ -87,6 +94,28 @@ def test_what_a_job_raises_is_its_outcome(pool: ThreadPool) -> None:
 
     pool.submit(jobs(40, odd))
     for one in collected(pool, 40):
-        offset = one.job.task.record.offset
+        offset = task_of(one).record.offset
         assert str(one.outcome) == str(offset) if offset % 2 else one.outcome is FOUND
         assert not isinstance(one.outcome, Verdict)
+
+
+def test_a_schema_is_asked_for_and_each_operation_timed() -> None:
+    asked: list[int] = []
+    metrics = Metrics(CollectorRegistry())
+    pool = ThreadPool(1, SystemClock(), metrics.store_seconds)
+    try:
+        work: list[Work] = [Loading(7, asked.append), *jobs(2, lambda _: FOUND)]
+        pool.submit(work)
+        assert [(one.job, one.outcome) for one in collected(pool, 3)] == [
+            (work[0], None),
+            (work[1], FOUND),
+            (work[2], FOUND),
+        ]
+    finally:
+        pool.close()
+    assert asked == [7]
+    counts = {
+        operation: metrics.registry.get_sample_value("streamer_store_seconds_count", {"operation": operation})
+        for operation in ("look_up", "load_schema", "keep_speech", "keep_failure")
+    }
+    assert counts == {"look_up": 2, "load_schema": 1, "keep_speech": 0, "keep_failure": 0}

@@ -1,0 +1,66 @@
+"""From a request to what the engine is asked to speak: its text, or its event's rendered one, and a voice.
+
+Only records that nobody decided yet come here, so that a corrected template counts for whoever is replayed or redriven,
+and never for what stands.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from streamer.engines.base import Utterance
+from streamer.errors import RequestFailed
+from streamer.records import FailureCode, SpeechRequest
+from streamer.render.events import Events
+from streamer.voices import Voice, Voices
+
+
+class Rendered(NamedTuple):
+    utterance: Utterance
+    template: str
+    """Hash of the rule that made the text; empty where the request brought its text along."""
+
+
+class Utterances:
+    """Errors of `of`, all RequestFailed: template_error, not_wanted, text_empty, text_too_long, voice_unknown."""
+
+    def __init__(self, events: Events, voices: Voices, max_text: int) -> None:
+        """`max_text`: characters, of a rendered text too."""
+        self._events, self._voices, self._max_text = events, voices, max_text
+
+    def of(self, request: SpeechRequest, fingerprint: str) -> Rendered:
+        text, voice, template = self._text(request)
+        if len(text) > self._max_text:
+            raise RequestFailed(
+                FailureCode.TEXT_TOO_LONG,
+                f"text: {len(text)} characters, at most {self._max_text} are spoken (engine.max_text)",
+            )
+        if request.prompt is not None:
+            raise RequestFailed(FailureCode.VOICE_UNKNOWN, "prompt: this engine clones no voices; name one in voice")
+        # The request alone decides, so that every attempt, and `streamer synth`, makes the same audio.
+        seed = int(fingerprint[:8], 16) if request.seed is None else request.seed
+        utterance = Utterance(text=text, voice=self._voice(voice), seed=seed, phoneme=request.phoneme)
+        return Rendered(utterance, template)
+
+    def _text(self, request: SpeechRequest) -> tuple[str, str | None, str]:
+        """(text, name of the voice, hash of the template). A voice that the request names wins over the rule's."""
+        if request.event is None:
+            return request.text or "", request.voice, ""
+        rendering = self._events.render(request.event, request.metadata)
+        if not rendering.wanted:
+            raise RequestFailed(
+                FailureCode.NOT_WANTED,
+                f"event {request.event.type[:80]!r}: its rule's condition does not hold for this event (events.file)",
+            )
+        if not rendering.text.strip():
+            raise RequestFailed(
+                FailureCode.TEXT_EMPTY, f"event {request.event.type[:80]!r}: its template made no words of this event"
+            )
+        return rendering.text, request.voice or rendering.voice, rendering.template
+
+    def _voice(self, name: str | None) -> Voice:
+        voice = self._voices.get(name)
+        if voice is None:
+            known = ", ".join(self._voices.names)
+            raise RequestFailed(FailureCode.VOICE_UNKNOWN, f"voice: no preset {(name or '')[:80]!r}; known: {known}")
+        return voice
