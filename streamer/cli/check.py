@@ -21,6 +21,7 @@ from streamer.errors import (
 if TYPE_CHECKING:
     from streamer.kafka.base import Admin, Topic
     from streamer.settings import Settings
+    from streamer.store.base import Store
 
 _KAFKA = 10.0
 _COMMITS = 15.0
@@ -42,21 +43,24 @@ Check = Callable[[], Iterator[_Line]]
 @click.command()
 @configured
 def command(settings: Settings) -> int:
-    """Reach Kafka, topics, group, store, voices and engine, and say a line of each: ok, warning or failed.
+    """Reach Kafka, topics, group, store, voices, events and engine, and say a line of each: ok, warning or failed.
 
     Nothing is created, but the store is written to. Exit 0 where nothing failed, 2 for wrong configuration, else 1.
     """
-    kafka = _Kafka(settings)
+    store = _Store(settings)
+    kafka = _Kafka(settings, store)
     checks: dict[str, Check] = {
         "kafka": kafka.cluster,
         "topics": kafka.topics,
         "group": kafka.group,
-        "store": lambda: _store(settings),
+        "store": store.id,
         "voices": lambda: _voices(settings),
+        "events": lambda: _events(settings),
         "engine": lambda: _engine(settings),
         "bridge": lambda: _bridge(settings),
     }
-    return max([_told(name, check) for name, check in checks.items()])
+    with closing(store):
+        return max([_told(name, check) for name, check in checks.items()])
 
 
 def _told(name: str, check: Check) -> int:
@@ -79,8 +83,8 @@ def _told(name: str, check: Check) -> int:
 class _Kafka:
     """The checks that need the cluster: where it does not answer, the later ones are not asked."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings, self._names = settings, settings.kafka.topics
+    def __init__(self, settings: Settings, store: _Store) -> None:
+        self._settings, self._names, self._store = settings, settings.kafka.topics, store
         self._admin: Admin | None = None
         self._requests: Topic | None = None
 
@@ -126,7 +130,6 @@ class _Kafka:
         """As a worker will judge its commits, less whether the log lost its end."""
         from streamer.kafka.base import Partition
         from streamer.store.groups import Groups
-        from streamer.store.opening import open_store
         from streamer.worker.metadata import MetadataCodec
         from streamer.worker.start import Allowed, Starts
 
@@ -138,25 +141,53 @@ class _Kafka:
         commits = self._admin.commits(group, partitions, _COMMITS)
         lows = self._admin.low_watermarks(partitions, _KAFKA)
         failed = False
-        with closing(open_store(self._settings.store)) as store:
-            groups = Groups(store)
-            starts = Starts(MetadataCodec(groups.store_id(), topic.id), groups, topic.id, group, Allowed())
-            for partition, commit in commits.items():
-                try:
-                    starts.ledger(partition, commit, (lows[partition], commit.offset if commit else lows[partition]))
-                except StopWorker as error:
-                    failed = True
-                    yield _Line("failed", str(error))
+        store = self._store.opened()
+        if store is None:
+            yield _Line("failed", "its start cannot be read, for the store cannot be used")
+            return
+        groups = Groups(store)
+        starts = Starts(MetadataCodec(groups.store_id(), topic.id), groups, topic.id, group, Allowed())
+        for partition, commit in commits.items():
+            try:
+                starts.ledger(partition, commit, (lows[partition], commit.offset if commit else lows[partition]))
+            except StopWorker as error:
+                failed = True
+                yield _Line("failed", str(error))
         if not failed:
             yield _Line("ok", f"{group}, begun in all {len(partitions)} partitions of {topic.name}")
 
 
-def _store(settings: Settings) -> Iterator[_Line]:
-    from streamer.store.groups import Groups
-    from streamer.store.opening import open_store
+class _Store:
+    """Opened once, for a store that does not answer takes its time to say so."""
 
-    with closing(open_store(settings.store)) as store:
-        yield _Line("ok", f"{settings.store.url}, id {Groups(store).store_id()}")
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store: Store | None = None
+        self._error: StreamerError | None = None
+
+    def opened(self) -> Store | None:
+        """None where it cannot be opened; `id` says why."""
+        from streamer.store.opening import open_store
+
+        if self._store is None and self._error is None:
+            try:
+                self._store = open_store(self._settings.store)
+            except StreamerError as error:
+                self._error = error
+        return self._store
+
+    def id(self) -> Iterator[_Line]:
+        from streamer.store.groups import Groups
+
+        store = self.opened()
+        if self._error is not None:
+            raise self._error
+        if store is not None:
+            yield _Line("ok", f"{self._settings.store.url}, id {Groups(store).store_id()}")
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
 
 
 def _voices(settings: Settings) -> Iterator[_Line]:
@@ -164,6 +195,14 @@ def _voices(settings: Settings) -> Iterator[_Line]:
 
     voices = Voices.load(settings.voices.file)
     yield _Line("ok", f"{settings.voices.file}: {', '.join(voices.names)}; default {voices.default}")
+
+
+def _events(settings: Settings) -> Iterator[_Line]:
+    from streamer.render.events import Events
+    from streamer.voices import Voices
+
+    events = Events.load(settings.events.file, Voices.load(settings.voices.file))
+    yield _Line("ok", f"{settings.events.file}: {', '.join(events.types)}")
 
 
 def _engine(settings: Settings) -> Iterator[_Line]:

@@ -16,7 +16,9 @@ class Store(Protocol):
         """Write if absent; when it returns, the object survives a power cut. False where the key existed.
 
         `download_name` is what a browser is to call it, where the store itself hands it out (`link`). Of many
-        puts of one key exactly one returns True, and no reader ever sees a part of an object.
+        puts of one key one alone returns True, and no reader ever sees a part of an object. Over a network an answer
+        may be lost: then True says that these bytes stand, whoever put them. Who must know whose do, puts bytes that
+        nobody else would, and reads them back.
         """
         ...
 
@@ -41,7 +43,7 @@ class Store(Protocol):
         ...
 
     def uri(self, key: str) -> str:
-        """Where others find it: file:///…, memory:///…"""
+        """Where others find it: file:///…, s3://…, memory:///…"""
         ...
 
     def close(self) -> None: ...

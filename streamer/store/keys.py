@@ -11,18 +11,23 @@ _MAX_KEY = 1024
 _MAX_PART = 255
 _PLAIN = re.compile(r"[0-9a-f]{64}/[0-9a-z-]{1,100}\.[0-9a-z]{1,8}").fullmatch
 """What nearly all keys look like, told quickly: an identity's folder and a name in it."""
-_SHAPE = re.compile(r"(?!\.\.?(?:/|\Z))[^/\0]+(?:/(?!\.\.?(?:/|\Z))[^/\0]+)*", re.ASCII)
+_CHARACTER = r"[^/\x00-\x1f\x7f\ufffe\uffff]"
+"""S3 lists keys as XML, and XML has no such characters."""
+_SHAPE = re.compile(rf"(?!\.\.?(?:/|\Z)){_CHARACTER}+(?:/(?!\.\.?(?:/|\Z)){_CHARACTER}+)*")
 
 
 def check(key: str) -> str:
-    """The key itself. Errors: StoreRejected unless it is relative, without empty, `.` or `..` parts, and short enough.
+    """The key itself. Errors: StoreRejected unless it is relative, without empty, `.` and `..` parts and control
+    characters, and short enough.
 
     The lengths, in bytes of UTF-8, are the smallest of S3 (a key) and Linux (a part).
     """
     if _PLAIN(key):
         return key
     if not _SHAPE.fullmatch(key):
-        raise StoreRejected(f"key {key[:80]!r}: must be relative, without empty, '.' or '..' parts and without NUL")
+        raise StoreRejected(
+            f"key {key[:80]!r}: must be relative, without empty, '.' or '..' parts and control characters"
+        )
     if len(key) > _MAX_PART or not key.isascii():
         try:
             encoded = key.encode()

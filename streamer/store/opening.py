@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -11,7 +12,7 @@ from streamer.store.base import Store
 from streamer.store.disk import DiskStore
 from streamer.store.memory import MemoryStore
 
-_REMEDY = "give file:///absolute/folder, or memory: for tests"
+_REMEDY = "give file:///absolute/folder, s3://bucket/prefix, or memory: for tests"
 
 
 def open_store(choice: settings.Store) -> Store:
@@ -26,6 +27,8 @@ def open_store(choice: settings.Store) -> Store:
         parts = urlsplit(url)
     except ValueError as error:
         raise _wrong(url, str(error)) from error
+    if parts.scheme == "s3":
+        return _s3(choice)
     if parts.scheme != "file":
         raise _wrong(url, f"no store for {parts.scheme or 'a URL without scheme'!r}")
     if parts.netloc:
@@ -36,6 +39,27 @@ def open_store(choice: settings.Store) -> Store:
     if not path.startswith("/") or "\0" in path:
         raise _wrong(url, "the folder is not absolute")
     return DiskStore(Path(path))
+
+
+def patience(choice: settings.Store) -> float:
+    """Seconds that one job of a worker may spend on requests of a slow store which are not stuck; 0 for other stores.
+
+    Requests to S3 end by themselves, each within its timeout, so they are no business of the watchdog's before.
+    """
+    if not choice.url.startswith("s3:"):
+        return 0.0
+    from streamer.store.s3 import REQUESTS
+
+    return REQUESTS * choice.timeout
+
+
+def _s3(choice: settings.Store) -> Store:
+    # Here, for it is loaded by those alone who keep objects there.
+    from streamer.clock import SystemClock
+    from streamer.store.s3 import S3Store
+    from streamer.store.s3_place import place
+
+    return S3Store(place(choice, os.environ), SystemClock(), choice.link_seconds)
 
 
 def _wrong(url: str, reason: str) -> ConfigurationError:

@@ -85,13 +85,17 @@ class Verdicts:
 
     def latest(self, identity: Identity) -> Verdict | None:
         """The verdict of the highest generation: the state of the job, for readers. The worker never asks for it."""
+        first = self.read(identity, 1)
+        if first is None:
+            return None  # most are new: no listing for them
         folder = identity.folder
         generations = [
             int(number)
             for name in self._store.list(f"{folder}/")
             if (number := name.removeprefix(f"{folder}/verdict-").removesuffix(".json")).isdigit()
         ]
-        return self.read(identity, max(generations)) if generations else None
+        last = max(generations, default=1)
+        return first if last == 1 else self.read(identity, last)
 
 
 def _key(folder: str, generation: int) -> str:

@@ -1,0 +1,218 @@
+"""The store on S3 and what speaks its protocol, through obstore.
+
+An object is created by one conditional PUT (If-None-Match: *): of many writers the server lets one win. obstore has no
+conditional multipart upload, so only an object whose key holds its content's SHA-256 is ever uploaded in parts: were
+two writers at it, each would put the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import obstore
+from obstore.exceptions import AlreadyExistsError
+
+from streamer.clock import Clock
+from streamer.errors import ConfigurationError, StoreError, StoreRejected, StoreUnavailable
+from streamer.formats import media_type
+from streamer.store.disposition import attachment
+from streamer.store.keys import check, check_prefix, quoted
+from streamer.store.s3_errors import CLIENT_ERRORS, answer, at_opening, converted
+from streamer.store.s3_place import Place, client
+
+if TYPE_CHECKING:
+    from obstore import Attributes
+
+_PART: Final = 8 << 20
+_LARGEST_WHOLE: Final = 32 << 20
+"""Bytes; a larger object goes in parts, where it may."""
+_PARTS_AT_ONCE: Final = 4
+_UPLOAD: Final = 6
+"""Times `timeout` after which no further part is begun."""
+REQUESTS: Final = 14
+"""Times `timeout` that a worker's longest job of audio and verdict takes at most: look, upload in parts, last parts,
+completion; conditional PUT and comparison, twice; reading back."""
+
+_PROBE: Final = "store/probe"
+_PROBED: Final = b"streamer wrote this to see whether it may; leave it here.\n"
+
+
+class S3Store:
+    """Objects below a prefix of a bucket. Thread safe. Needs the rights to put, get and list; deletes nothing.
+
+    A request takes `where.timeout` at most. Reads are repeated while they fail quickly. A put is one request, and one
+    more where its outcome is unknown: what stands is read and compared. True then says that these bytes stand and no
+    other writer was seen; one that put the same bytes at that moment may hear True as well. StoreUnavailable says that
+    nothing stands, or that nobody can tell: put it again.
+
+    Errors of opening: ConfigurationError for wrong credentials, rights, region or bucket, and a server that overwrites;
+    StoreUnavailable where nothing answers.
+    """
+
+    def __init__(self, where: Place, clock: Clock, link_seconds: int) -> None:
+        self._where, self._clock = where, clock
+        self._link = timedelta(seconds=link_seconds)
+        # A repeated create would meet its own first write, and be taken for another's.
+        self._writer = client(where, {"max_retries": 0})
+        backoff = timedelta(milliseconds=50)
+        self._reader = client(
+            where,
+            {
+                "max_retries": 2,
+                "retry_timeout": where.timeout / 5,
+                "backoff": {"init_backoff": backoff, "max_backoff": 4 * backoff, "base": 2},
+            },
+        )
+        self._probe()
+
+    def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
+        name, attributes = self._name(key), _attributes(key, download_name)
+        if len(data) > _LARGEST_WHOLE and _names_content(key, data):
+            return self._put_in_parts(key, data, attributes)
+        try:
+            obstore.put(self._writer, name, data, mode="create", use_multipart=False, attributes=attributes)
+        except CLIENT_ERRORS as error:
+            found, failure = answer(error), self._converted(key, error)
+            if isinstance(error, AlreadyExistsError) and found.status != 409:
+                return False
+            if isinstance(failure, StoreUnavailable) and found.unclear:
+                return self._settled(key, data, failure)
+            raise failure from error
+        return True
+
+    def get(self, key: str) -> bytes | None:
+        name = self._name(key)
+        try:
+            return obstore.get(self._reader, name).bytes().to_bytes()
+        except CLIENT_ERRORS as error:
+            if answer(error).absent:
+                return None
+            raise self._converted(key, error) from error
+
+    def size(self, key: str) -> int | None:
+        name = self._name(key)
+        try:
+            return obstore.head(self._reader, name)["size"]
+        except CLIENT_ERRORS as error:
+            if answer(error).absent:
+                return None
+            raise self._converted(key, error) from error
+
+    def read(self, key: str, start: int, stop: int) -> bytes:
+        name = self._name(key)
+        try:
+            if stop > start:
+                return obstore.get_range(self._reader, name, start=start, end=stop).to_bytes()
+            obstore.head(self._reader, name)  # S3 has no empty range
+        except CLIENT_ERRORS as error:
+            if answer(error).absent:
+                raise StoreRejected(f"{self.uri(key)}: there is no such object") from error
+            raise self._converted(key, error) from error
+        return b""
+
+    def link(self, key: str) -> str | None:
+        """A presigned URL; S3 refuses it later than the credentials last that signed it."""
+        name = self._name(key)
+        try:
+            return obstore.sign(self._reader, "GET", name, self._link)
+        except CLIENT_ERRORS as error:
+            raise self._converted(key, error) from error
+
+    def list(self, prefix: str) -> Iterator[str]:
+        return self._listed(check_prefix(prefix))
+
+    def uri(self, key: str) -> str:
+        return f"{self._where.uri}{quoted(key)}"
+
+    def close(self) -> None:
+        """Nothing to give back: connections end with the process."""
+
+    def _name(self, key: str) -> str:
+        return f"{self._where.prefix}{check(key)}"
+
+    def _listed(self, prefix: str) -> Iterator[str]:
+        own = len(self._where.prefix)
+        try:
+            for page in obstore.list(self._reader, prefix=f"{self._where.prefix}{prefix}" or None):
+                for found in page:
+                    if (key := found["path"][own:]) != _PROBE:
+                        yield key
+        except CLIENT_ERRORS as error:
+            raise self._converted(prefix, error) from error
+
+    def _settled(self, key: str, data: bytes, failure: StoreUnavailable) -> bool:
+        """After an unknown outcome: whether these bytes stand. Errors: `failure` where none do or nobody can say."""
+        name = self._name(key)
+        try:
+            # The length is in the head of the answer; another object's body is never read.
+            standing = obstore.get(self._writer, name)
+            return standing.meta["size"] == len(data) and standing.bytes().to_bytes() == data
+        except CLIENT_ERRORS:
+            raise failure from None
+
+    def _put_in_parts(self, key: str, data: bytes, attributes: Attributes) -> bool:
+        """Unconditional, and harmless: see above."""
+        if self.size(key) is not None:
+            return False
+        until = self._clock.monotonic() + _UPLOAD * self._where.timeout.total_seconds()
+        try:
+            obstore.put(
+                self._reader,
+                self._name(key),
+                self._parts(key, data, until),
+                use_multipart=True,
+                chunk_size=_PART,
+                max_concurrency=_PARTS_AT_ONCE,
+                attributes=attributes,
+            )
+        except CLIENT_ERRORS as error:
+            raise self._converted(key, error) from error
+        return True
+
+    def _parts(self, key: str, data: bytes, until: float) -> Iterator[memoryview]:
+        whole = memoryview(data)
+        for start in range(0, len(data), _PART):
+            if self._clock.monotonic() > until:
+                raise StoreUnavailable(
+                    f"{self.uri(key)}: {start} of {len(data)} bytes sent within {_UPLOAD} times store.timeout; raise it"
+                )
+            yield whole[start : start + _PART]
+
+    def _converted(self, key: str, error: Exception) -> StoreError:
+        return converted(f"{self._where.uri}{key[:300]}", error)
+
+    def _probe(self) -> None:
+        """Read, write and list once, so that a store that cannot be used is found out at the start.
+
+        The object stays, for a right to delete is not asked for. The second write must be refused: some servers know
+        no conditional writes, and overwrite. Its bytes differ, lest an unknown outcome be taken for success.
+        """
+        action = "read"
+        try:
+            self.get(_PROBE)
+            action = "write"
+            self.put(_PROBE, _PROBED)
+            overwritten = self.put(_PROBE, _PROBED.upper())
+            action = "list"
+            next(self._listed("store/"), None)
+        except StoreError as error:
+            raise at_opening(action, str(self._where), error) from error
+        if overwritten:
+            raise ConfigurationError(
+                [f"store.url: {self._where} ignores If-None-Match and overwrites objects: use a server that does not"]
+            )
+
+
+def _names_content(key: str, data: bytes) -> bool:
+    return key.rpartition("/")[2].partition(".")[0] == hashlib.sha256(data).hexdigest()
+
+
+def _attributes(key: str, download_name: str | None) -> Attributes:
+    extension = key.rpartition("/")[2].rpartition(".")[2]
+    attributes: Attributes = {"Content-Type": "application/json" if extension == "json" else media_type(extension)}
+    if download_name:
+        attributes["Content-Disposition"] = attachment(download_name)
+    return attributes
