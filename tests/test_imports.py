@@ -20,6 +20,7 @@ FORBIDDEN = {
     "streamer.kafka": (*SIDES, "streamer.store", "streamer.engines", "streamer.cli"),
     "streamer.store": (*SIDES, "streamer.kafka", "streamer.engines", "streamer.cli"),
     "streamer.wire": (*SIDES, "streamer.kafka", "streamer.store", "streamer.engines", "streamer.cli"),
+    "streamer.render": (*SIDES, "streamer.kafka", "streamer.store", "streamer.engines", "streamer.cli"),
     "streamer.observe": (*SIDES, "streamer.kafka", "streamer.store", "streamer.engines", "streamer.cli"),
     "streamer.embedded": (*SIDES, "streamer.store", "streamer.engines", "streamer.cli"),
 }
@@ -30,6 +31,7 @@ ONLY_IN = {
     "starlette": ("streamer.bridge",),
     "uvicorn": ("streamer.bridge",),
     "torch": ("streamer.engines.glm",),
+    "jinja2": ("streamer.render",),
 }
 """Library → the packages whose modules may import it."""
 

@@ -2,10 +2,53 @@
 
 from __future__ import annotations
 
-from streamer.render.locale import Locale
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jinja2
+from jinja2.runtime import Undefined
+
+from streamer.render import codes, dates, money, names, units
+from streamer.render.locale import Locale, Unspeakable
 from streamer.render.sandbox import Filter
+
+_FILTERS: dict[str, Callable[..., str]] = {
+    "money": money.money,
+    "number": units.plain_number,
+    "percent": units.percent,
+    "unit": units.unit,
+    "duration": units.duration,
+    "ordinal": units.ordinal,
+    "digits": codes.digits,
+    "phone": codes.phone,
+    "date": dates.day,
+    "time": dates.clock,
+    "datetime": dates.moment,
+    "spoken": names.spoken,
+    "series": names.series,
+}
 
 
 def filters(locale: Locale) -> dict[str, Filter]:
     """What templates of this locale may use, beside Jinja's default, first, last, length and map."""
-    return {}
+    return {name: _speaking(name, function, locale) for name, function in _FILTERS.items()}
+
+
+def _speaking(name: str, function: Callable[..., str], locale: Locale) -> Filter:
+    """The filter as Jinja calls it: its complaint names it, and a missing field is told before any other."""
+
+    @functools.wraps(function)
+    def speak(*args: Any, **kwargs: Any) -> str:
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, Undefined):
+                str(value)  # raises its own error
+        try:
+            return function(locale, *args, **kwargs)
+        except Unspeakable as error:
+            raise jinja2.TemplateRuntimeError(f"{name}: {error}") from error
+
+    signature = inspect.signature(function)
+    speak.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]
+    return speak

@@ -109,9 +109,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def __init__(self, filters: Mapping[str, Filter], names: frozenset[str]) -> None:
-        super().__init__(
-            undefined=Missing, finalize=_printable, autoescape=False, trim_blocks=True, lstrip_blocks=True, cache_size=0
-        )
+        super().__init__(undefined=Missing, finalize=_printable, autoescape=False, cache_size=0)
         self._names = names
         self.globals = {}
         self.filters = {name: FILTERS[name] for name in _FILTERS}

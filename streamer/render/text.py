@@ -6,13 +6,13 @@ import re
 import unicodedata
 
 _WIDE = "\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
-_LINE_END = re.compile(f"(?<=[{_WIDE}]) ?\n[ \n]*|[ \n]*\n ?(?=[{_WIDE}])")
+_LINE_END = re.compile(f"(?<=[{_WIDE}])\n(?=[{_WIDE}])")
 _SPACES = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r"[ \n]*\n[ \n]*")
 
 
 def clean(text: str) -> str:
-    """The text on one line: a line end is nothing beside Chinese, elsewhere a space; no control characters."""
+    """The text on one line: a line end is nothing within Chinese, elsewhere a space; no control characters."""
     if not text.isprintable():
         text = "".join(map(_cleaned, text))
     text = _LINES.sub("\n", _SPACES.sub(" ", text)).strip()

@@ -9,7 +9,7 @@ from streamer.store.disk import DiskStore
 from tests.cli.conftest import Deployment
 from tests.cli.processes import complaints, run
 
-ALL = ["kafka", "topics", "group", "store", "voices", "engine", "bridge"]
+ALL = ["kafka", "topics", "group", "store", "voices", "events", "engine", "bridge"]
 
 
 def states(stdout: bytes) -> dict[str, str]:
@@ -80,7 +80,7 @@ def test_without_kafka_all_else_is_checked(tmp_path: Path) -> None:
     variables = {"KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "STORE__URL": (tmp_path / "store").as_uri(), **failing}
     done = run("check", variables=variables)
     assert done.returncode == 1
-    assert states(done.stdout) == {**dict.fromkeys(ALL, "failed"), "voices": "ok", "bridge": "ok"}
+    assert states(done.stdout) == {**dict.fromkeys(ALL, "failed"), "voices": "ok", "events": "ok", "bridge": "ok"}
     assert b"failed kafka: 127.0.0.1:1 does not answer" in done.stdout
     assert b"set kafka.bootstrap_servers" in done.stdout
     assert b"failed engine: tone could not speak" in done.stdout
@@ -97,6 +97,16 @@ def test_wrong_configuration_is_told_beside_the_rest(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert states(done.stdout) == {**dict.fromkeys(ALL, "failed"), "engine": "ok"}
     assert b"failed bridge: bridge.token (environment: STREAMER_BRIDGE__TOKEN): required" in done.stdout
+
+
+def test_all_that_is_wrong_with_the_events_is_told(tmp_path: Path) -> None:
+    events = tmp_path / "events.toml"
+    events.write_text("[events.a]\ntemplate = '{{ data.x | nope }}'\nvoice = 'nobody'\n[events.b]\n", encoding="utf-8")
+    done = run("check", variables={"KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "EVENTS__FILE": str(events)})
+    assert (done.returncode, states(done.stdout)["events"]) == (2, "failed")
+    told = [line for line in done.stdout.decode().splitlines() if line.startswith("failed events: ")]
+    for part in ("event 'a', template line 1", "event 'a', voice", "event 'b', template: is missing"):
+        assert any(f"events.file {events}, {part}" in line for line in told)
 
 
 def test_all_errors_of_the_configuration_are_listed(tmp_path: Path) -> None:
