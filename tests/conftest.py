@@ -20,6 +20,7 @@ import pytest
 
 from streamer.embedded.broker import EmbeddedKafka
 from streamer.errors import EmbeddedError
+from tests.wire.apicurio import Apicurio, Missing
 
 # Taken out of the environment: programs under test would refuse variables that are no settings.
 _KAFKA = os.environ.pop("STREAMER_TEST_KAFKA", "")
@@ -64,6 +65,25 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def kafka(cluster: Cluster) -> str:
     """Bootstrap servers of a real Kafka."""
     return cluster.servers
+
+
+@pytest.fixture(scope="session")
+def _apicurio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apicurio]:
+    try:
+        apicurio = Apicurio(tmp_path_factory.mktemp("apicurio"))
+        apicurio.start()
+    except Missing as error:
+        missing(f"no Schema Registry: {error}")
+    yield apicurio
+    apicurio.kill()
+
+
+@pytest.fixture
+def apicurio(_apicurio: Apicurio) -> Apicurio:
+    """A real Schema Registry, running again where the test before killed it."""
+    if not _apicurio.running:
+        _apicurio.start()
+    return _apicurio
 
 
 @pytest.fixture

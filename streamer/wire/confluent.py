@@ -8,7 +8,7 @@ milliseconds, and takes three times as long (README, "Design").
 from __future__ import annotations
 
 import threading
-from typing import Any, Generic
+from typing import Any, Generic, Protocol
 
 from streamer.clock import Clock
 from streamer.errors import RegistryUnavailable, RequestFailed, SchemaNotLoaded
@@ -16,7 +16,7 @@ from streamer.records import FailureCode
 from streamer.wire import resolution
 from streamer.wire.avro import AvroCodec
 from streamer.wire.base import R
-from streamer.wire.registry import Registry
+from streamer.wire.registry import Found
 
 MAGIC = b"\x00"
 _HEAD = 5
@@ -32,10 +32,21 @@ MOST_REFUSED = 100
 _MOST_WRITERS = 1_000
 
 
+class Schemas(Protocol):
+    """What is asked of a registry here."""
+
+    @property
+    def url(self) -> str: ...
+
+    def schema(self, schema_id: int) -> Found | None:
+        """None: there is none of that number. Errors: RegistryUnavailable."""
+        ...
+
+
 class ConfluentCodec(Generic[R]):
     """Writes the Confluent wire format with the schema it registered; reads that and Avro single objects, mixed."""
 
-    def __init__(self, plain: AvroCodec[R], registry: Registry, clock: Clock, schema_id: int | None) -> None:
+    def __init__(self, plain: AvroCodec[R], registry: Schemas, clock: Clock, schema_id: int | None) -> None:
         """`schema_id`: the registry's number of the current schema; None where nothing is to be written."""
         self._plain: AvroCodec[R] = plain
         self._registry, self._clock = registry, clock

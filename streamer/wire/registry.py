@@ -47,12 +47,16 @@ class Registry:
         self._api: Any = schema_registry
         # Not repeated here: who asks knows better whether to wait, and for how long.
         self._properties = {"timeout": settings.timeout, "max.retries": 0, **settings.properties, "url": settings.url}
-        self.url = re.sub(r"//[^/@,]*@", "//", settings.url)
-        """Without credentials, for messages."""
+        self._url = re.sub(r"//[^/@,]*@", "//", settings.url)
         try:
             self._api.SchemaRegistryClient(self._properties).close()
         except (ValueError, TypeError, OSError) as error:  # OSError: a certificate that cannot be read
             raise ConfigurationError([f"schema_registry (url or properties): {error}"]) from error
+
+    @property
+    def url(self) -> str:
+        """Without credentials, for messages."""
+        return self._url
 
     def register(self, subject: str, schema: Schema) -> int:
         """The number of our schema in `subject`, which is registered there if it was not.

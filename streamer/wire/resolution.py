@@ -20,7 +20,8 @@ _PROMOTED = {
 }
 """Type of the writer → what a reader may take it as."""
 
-Names = dict[str, Any]
+_MOST_TYPES = 10_000
+"""Ours have some thirty."""
 
 
 class Unreadable(Exception):
@@ -32,7 +33,7 @@ def writer(text: str, references: Sequence[str], ours: schemas.Schema) -> Any:
 
     Errors: Unreadable.
     """
-    names: Names = {}
+    names: dict[str, Any] = {}
     try:
         written = json.loads(text)
         for reference in references:
@@ -40,67 +41,71 @@ def writer(text: str, references: Sequence[str], ours: schemas.Schema) -> Any:
         parsed = fastavro.parse_schema(schemas.plain(written), named_schemas=names)
     except Exception as error:  # json's, fastavro's, and RecursionError
         raise Unreadable(f"is no valid Avro schema ({type(error).__name__}: {str(error)[:200]})") from error
-    problems = list(_problems(parsed, names, ours)) or list(_times(written, ours))
+    if not isinstance(parsed, dict) or parsed.get("type") != "record":
+        raise Unreadable(f"is no record, but {_kind(parsed)}")
+    if _simple(parsed["name"]) != ours["name"]:
+        raise Unreadable(f"is of {parsed['name']}, not of {ours['name']}")
+    unfolded = _Unfolding(names).of(parsed, ())
+    problems = list(_problems(unfolded, ours)) or list(_times(written, ours))
     if problems:
         raise Unreadable("; ".join(problems))
-    return parsed
+    return unfolded
 
 
-def _problems(parsed: Any, names: Names, ours: schemas.Schema) -> Iterator[str]:
-    if not isinstance(parsed, dict) or parsed.get("type") != "record":
-        yield f"is no record, but {_kind(parsed)}"
-    elif _simple(parsed["name"]) != ours["name"]:
-        yield f"is of {parsed['name']}, not of {ours['name']}"
-    elif _recursive(parsed, names, (), set()):
-        # Read by nested calls in C: a record deep enough ends the process with a segmentation fault.
-        yield f"contains itself, which {ours['name']} does not"
-    else:
-        fields = {field["name"]: field["type"] for field in parsed["fields"]}
-        for field in ours["fields"]:
-            if field["name"] not in fields:
-                if "default" not in field:
-                    yield f"has no field {field['name']}"
-            elif not _readable(fields[field["name"]], field["type"], names):
-                yield f"{field['name']} is {_kind(fields[field['name']])}, not {_kind(field['type'])}"
+class _Unfolding:
+    """Puts definitions where names are: fastavro does not resolve a name against a union of ours.
+
+    What contains itself is refused. It would be read by nested calls in C, and a record deep enough would end the
+    process with a segmentation fault.
+    """
+
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        self._names, self._left = names, _MOST_TYPES
+
+    def of(self, node: Any, within: tuple[str, ...]) -> Any:
+        """Errors: Unreadable."""
+        self._left -= 1
+        if self._left < 0:
+            raise Unreadable(f"unfolds to more than {_MOST_TYPES} types")
+        if isinstance(node, str):
+            node = self._names.get(node, node)
+        if isinstance(node, list):
+            return [self.of(branch, within) for branch in node]
+        if not isinstance(node, dict):
+            return node
+        if node["type"] == "record":
+            if node["name"] in within:
+                raise Unreadable(f"contains itself ({node['name']})")
+            within = (*within, node["name"])
+            return node | {"fields": [field | {"type": self.of(field["type"], within)} for field in node["fields"]]}
+        return node | {inner: self.of(node[inner], within) for inner in ("items", "values") if inner in node}
 
 
-def _readable(written: Any, read: Any, names: Names) -> bool:
+def _problems(written: Any, ours: schemas.Schema) -> Iterator[str]:
+    fields = {field["name"]: field["type"] for field in written["fields"]}
+    for field in ours["fields"]:
+        if field["name"] not in fields:
+            if "default" not in field:
+                yield f"has no field {field['name']}"
+        elif not _readable(fields[field["name"]], field["type"]):
+            yield f"{field['name']} is {_kind(fields[field['name']])}, not {_kind(field['type'])}"
+
+
+def _readable(written: Any, read: Any) -> bool:
     """Whether some value of `written` can be read: of a union a branch is enough, for the others may never occur."""
-    written = names.get(written, written) if isinstance(written, str) else written
     if isinstance(written, list):
-        return any(_readable(branch, read, names) for branch in written)
+        return any(_readable(branch, read) for branch in written)
     if isinstance(read, list):
-        return any(_readable(written, branch, names) for branch in read)
+        return any(_readable(written, branch) for branch in read)
     one, other = _type(written), _type(read)
     if other in ("array", "map"):
         inner = "items" if other == "array" else "values"
-        return one == other and _readable(written[inner], read[inner], names)
+        return one == other and _readable(written[inner], read[inner])
     if other != "record":
         return other in _PROMOTED.get(one, (one,))
     if one != "record" or _simple(written["name"]) != _simple(read["name"]):
         return False
-    fields = {field["name"]: field["type"] for field in written["fields"]}
-    return all(
-        _readable(fields[field["name"]], field["type"], names) if field["name"] in fields else "default" in field
-        for field in read["fields"]
-    )
-
-
-def _recursive(node: Any, names: Names, within: tuple[str, ...], done: set[str]) -> bool:
-    """Whether a record contains itself; `done` are those that do not, which are not gone through again."""
-    if isinstance(node, str):
-        node = names.get(node, node)
-    if isinstance(node, list):
-        return any(_recursive(branch, names, within, done) for branch in node)
-    if not isinstance(node, dict) or node.get("name") in done:
-        return False
-    if node["type"] != "record":
-        return any(_recursive(node[inner], names, within, done) for inner in ("items", "values") if inner in node)
-    name = node["name"]
-    if name in within or any(_recursive(field["type"], names, (*within, name), done) for field in node["fields"]):
-        return True
-    done.add(name)
-    return False
+    return not list(_problems(written, read))
 
 
 def _times(written: Mapping[str, Any], ours: schemas.Schema) -> Iterator[str]:
@@ -126,7 +131,10 @@ def _kind(node: Any) -> str:
     """The type in a few words."""
     if isinstance(node, list):
         return " or ".join(_kind(branch) for branch in node)
-    return str(node.get("name", node["type"])) if isinstance(node, dict) else str(node)
+    if not isinstance(node, dict):
+        return str(node)
+    inner = node.get("items", node.get("values"))
+    return str(node.get("name", node["type"])) + (f" of {_kind(inner)}" if inner else "")
 
 
 def _simple(name: str) -> str:
