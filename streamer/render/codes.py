@@ -26,7 +26,7 @@ def digits(locale: Locale, value: object, group: int = _GROUP, yao: bool = False
     if isinstance(group, bool) or not isinstance(group, int) or not 0 <= group <= MAX_CODE:
         raise Unspeakable(f"{shown(group)} is no size of a group; give 0 to {MAX_CODE}")
     found = []
-    for run in re.findall(r"[0-9]+|[^\W\d_]+", text):
+    for run in re.findall(r"[0-9]+|[A-Za-z]+|[^\W\d_A-Za-z]+", text):
         if run.isascii() and run.isdigit():
             found += [_spelled(locale, part, yao) for part in _even(run, group)]
         else:
@@ -40,7 +40,7 @@ def phone(locale: Locale, value: object, yao: bool = True) -> str:
     """+86 138 0013 8000 as "八六，幺三八，零零幺三，八零零零", or "plus eight six, one three eight, …".
 
     Chinese mobiles are grouped 3-4-4, their landlines by area code, North American and 400 numbers 3-3-4; others as
-    they are written. `yao`: 幺 for 一 in Chinese. Errors: Unspeakable.
+    they are written. Eleven digits from 13 to 19 are a Chinese mobile; a number of North America begins with +1. `yao`: 幺 for 一 in Chinese. Errors: Unspeakable.
     """
     text = _code(value)
     extension = _EXTENSION.search(text)

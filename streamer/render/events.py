@@ -15,6 +15,8 @@ from streamer.render.tree import DataUnusable, Fields, fields_of
 from streamer.voices import Voices
 
 _TABLES = ("defaults", "events")
+_MAX_MESSAGE = 1_000
+"""Characters; names of fields in it are the sender's."""
 
 
 class Rendering(NamedTuple):
@@ -108,4 +110,4 @@ def _metadata(metadata: dict[str, str]) -> Fields:
 
 
 def _failed(message: str) -> RequestFailed:
-    return RequestFailed(FailureCode.TEMPLATE_ERROR, message)
+    return RequestFailed(FailureCode.TEMPLATE_ERROR, message[:_MAX_MESSAGE])

@@ -10,6 +10,9 @@ from typing import Any
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
+EXACT, ENTRIES, VERDICT = "-exact", "-entries", "-verdict"
+"""Filters that only the sandbox itself can ask for: no template can write these names."""
+
 MAX_TEMPLATE = 20_000
 """Characters of a template or condition."""
 _MAX_CONSTANT = 10**16
@@ -44,18 +47,25 @@ def problems(tree: nodes.Template, names: frozenset[str], filters: Mapping[str, 
     return sorted(found)
 
 
-def exact_constants(tree: nodes.Template) -> nodes.Template:
-    """0.1 in a template is the decimal, as it is in the data: 0.1 == 0.1 holds."""
-    changed: nodes.Template = _Exact().visit(tree)
+def guarded(tree: nodes.Template) -> nodes.Template:
+    """With exact constants, so that 0.1 is what 0.1 of the data is, and loops over what `ENTRIES` lets through."""
+    changed: nodes.Template = _Guard().visit(tree)
     return changed
 
 
-class _Exact(NodeTransformer):
+class _Guard(NodeTransformer):
     def visit_Const(self, node: nodes.Const) -> nodes.Node:
         if not isinstance(node.value, float):
             return node
-        text = nodes.Const(repr(node.value), lineno=node.lineno)
-        return nodes.Filter(text, "exact", [], [], None, None, lineno=node.lineno)
+        return _filtered(nodes.Const(repr(node.value), lineno=node.lineno), EXACT)
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:
+        node.iter = _filtered(node.iter, ENTRIES)
+        return self.generic_visit(node)
+
+
+def _filtered(value: nodes.Node, name: str) -> nodes.Filter:
+    return nodes.Filter(value, name, [], [], None, None, lineno=value.lineno)
 
 
 def _walk(node: nodes.Node, in_loop: bool) -> Iterator[tuple[nodes.Node, bool]]:
@@ -82,12 +92,15 @@ def _problem(node: nodes.Node, in_loop: bool, filters: Mapping[str, Callable[...
 
 def _filter_problem(node: nodes.Filter, filters: Mapping[str, Callable[..., Any]]) -> str:
     """Whether the filter exists and takes such arguments; what stands in them is known only with an event."""
+    if node.name == VERDICT:
+        return ""
     if node.name not in filters:
-        return f"has no filter {node.name}; known are {', '.join(sorted(filters))}"
+        known = sorted(name for name in filters if not name.startswith("-"))
+        return f"has no filter {node.name}; known are {', '.join(known)}"
     if node.dyn_args is not None or node.dyn_kwargs is not None:
         return f"gives {node.name} its arguments by * or **; name them"
     function = filters[node.name]
-    if getattr(function, "__module__", "").startswith("jinja2.") or node.name == "exact":
+    if getattr(function, "__module__", "").startswith("jinja2."):
         return ""
     try:
         inspect.signature(function).bind(None, *node.args, **{str(pair.key): None for pair in node.kwargs})

@@ -7,6 +7,9 @@ from typing import Literal, NamedTuple
 
 Language = Literal["zh", "en"]
 
+MAX_ITEMS = 200
+"""Entries of a list that a template may use: a person listens to this."""
+
 
 class Locale(NamedTuple):
     """Of one rule."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 import unicodedata
+from collections.abc import Iterable
 from decimal import Decimal
 
 from streamer.render import numerals_en, numerals_zh
-from streamer.render.locale import Locale, Unspeakable, shown
+from streamer.render.locale import MAX_ITEMS, Locale, Unspeakable, shown
 from streamer.render.text import clean
 
 MAX_NAME = 2_000
@@ -52,11 +54,13 @@ def series(locale: Locale, values: object, most: int | None = None) -> str:
 
     Errors: Unspeakable for what is no list, or an empty one.
     """
-    if isinstance(values, str | dict) or not hasattr(values, "__iter__"):
+    if isinstance(values, str | dict) or not isinstance(values, Iterable):
         raise Unspeakable(f"{shown(values)} is no list; send one")
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
         raise Unspeakable(f"{shown(most)} is no number of names; give 1 or more")
-    names = [spoken(locale, value) for value in values]
+    names = [spoken(locale, value) for value in itertools.islice(values, MAX_ITEMS + 1)]
+    if len(names) > MAX_ITEMS:
+        raise Unspeakable(f"the list has more than {MAX_ITEMS} names; send fewer")
     if not names:
         raise Unspeakable("the list is empty; ask {% if … %} before")
     if most is not None and len(names) > most:

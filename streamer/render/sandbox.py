@@ -6,6 +6,7 @@ lists and data are bounded, arithmetic is decimal and on numbers only, and the t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Context, Decimal, localcontext
 from typing import Any
@@ -19,14 +20,12 @@ from jinja2.runtime import LoopContext, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS
 
-from streamer.render.grammar import MAX_TEMPLATE, exact_constants, problems
-from streamer.render.locale import shown
+from streamer.render.grammar import ENTRIES, EXACT, MAX_TEMPLATE, VERDICT, guarded, problems
+from streamer.render.locale import MAX_ITEMS, shown
 from streamer.render.tree import Fields, Items
 
 MAX_TEXT = 50_000
 """Characters that a template may give; what the engine takes is less (engine.max_text)."""
-MAX_ITEMS = 200
-"""Entries of a list that a template may use: a person listens to this."""
 _PRECISION = 34
 """Digits of arithmetic, as of IEEE 754's decimal128."""
 
@@ -67,7 +66,7 @@ class Missing(StrictUndefined):
 
     @property
     def _undefined_message(self) -> str:
-        return f"{self.path} is missing"
+        return self._undefined_hint or f"{self.path} is missing"
 
 
 class Template:
@@ -113,7 +112,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self._names = names
         self.globals = {}
         self.filters = {name: FILTERS[name] for name in _FILTERS}
-        self.filters |= {**filters, "exact": _exact, "verdict": _verdict}
+        self.filters |= {**filters, ENTRIES: _entries, EXACT: _exact, VERDICT: _verdict}
         self.tests = {name: TESTS[name] for name in _TESTS}
 
     def template(self, source: str) -> Template:
@@ -129,7 +128,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         expression = parser.parse_expression()
         if not parser.stream.eos:
             raise jinja2.TemplateSyntaxError("is more than one expression", parser.stream.current.lineno)
-        verdict = nodes.Filter(expression, "verdict", [], [], None, None, lineno=1)
+        verdict = nodes.Filter(expression, VERDICT, [], [], None, None, lineno=1)
         return nodes.Template([nodes.Output([verdict], lineno=1)], lineno=1)
 
     def _compiled(self, source: str, parse: Callable[[str], nodes.Template]) -> Template:
@@ -140,12 +139,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
             tree.set_environment(self)
             if found := problems(tree, self._names, self.filters):
                 raise TemplateInvalid(found)
-            tree = exact_constants(tree)
+            tree = guarded(tree)
             tree.set_environment(self)
             return Template(self.from_string(tree))
         except jinja2.TemplateSyntaxError as error:
             raise TemplateInvalid([(error.lineno, error.message or "is no template")]) from error
-        except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets by the hundred
+        except (ValueError, RecursionError, SyntaxError) as error:  # thousands of digits, brackets by the hundred
             raise TemplateInvalid([(1, f"cannot be read: {error}")]) from error
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -191,6 +190,16 @@ def _printable(value: Any) -> Any:
         kind = "true or false" if isinstance(value, bool) else "nothing" if value is None else "a list or an object"
         raise jinja2.TemplateRuntimeError(f"{{{{ … }}}} gives {kind}, which cannot be spoken; choose words for it")
     return value
+
+
+def _entries(values: Any) -> list[Any]:
+    """What a loop goes through."""
+    if isinstance(values, str):
+        raise jinja2.TemplateRuntimeError(f"{shown(values)} is a text; a loop takes a list")
+    entries = list(itertools.islice(values, MAX_ITEMS + 1))
+    if len(entries) > MAX_ITEMS:
+        raise jinja2.TemplateRuntimeError(f"the loop has more than {MAX_ITEMS} entries; send fewer")
+    return entries
 
 
 def _exact(text: str) -> Decimal:
