@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
@@ -36,6 +37,13 @@ _TEXTS = (
     "Order 您的包裹 has arrived at the pick-up point.",
 )
 _WARM_UP = 40
+
+
+class Started(NamedTuple):
+    """A running process; `where`: what it said after `ready`."""
+
+    where: str
+    pid: int
 
 
 class Watch(threading.Thread):
@@ -81,12 +89,12 @@ def _measure(servers: str, folder: Path, rate: float, events: int) -> None:
     streamer = [sys.executable, "-m", "streamer"]
     subprocess.run([*streamer, "topics"], env=environment, check=True, stdout=subprocess.DEVNULL)
     with (
-        _started([*streamer, "bridge", "--port", "0"], environment, folder / "bridge.log") as url,
-        _started([*streamer, "worker", "--instance", "latency"], environment, folder / "worker.log"),
+        started([*streamer, "bridge", "--port", "0"], environment, folder / "bridge.log") as bridge,
+        started([*streamer, "worker", "--instance", "latency"], environment, folder / "worker.log"),
     ):
         watch = Watch(servers)
         watch.start()
-        posted = asyncio.run(_post(url.removeprefix("ready "), rate, events + _WARM_UP))
+        posted = asyncio.run(_post(bridge.where, rate, events + _WARM_UP))
         deadline = time.monotonic() + 30
         while len(watch.seen) < len(posted) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -157,15 +165,15 @@ def _percentile(values: list[float], share: int) -> float:
 
 
 @contextmanager
-def _started(command: list[str], environment: dict[str, str], log: Path) -> Iterator[str]:
-    """A process that has said `ready`; its line."""
+def started(command: list[str], environment: dict[str, str], log: Path) -> Iterator[Started]:
+    """A process that has said `ready`."""
     with log.open("wb") as errors:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
     try:
         line = process.stdout.readline().strip() if process.stdout else ""
         if not line.startswith("ready"):
             sys.exit(f"{command[-1]} did not start: {log.read_text()[-2000:]}")
-        yield line
+        yield Started(line.removeprefix("ready").strip(), process.pid)
     finally:
         process.terminate()
         process.wait(30)

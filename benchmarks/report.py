@@ -32,13 +32,24 @@ def hardware() -> dict[str, object]:
     }
 
 
-def publish(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], **details: object) -> None:
+def publish(
+    name: str,
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    write: bool = True,
+    **details: object,
+) -> None:
+    """Print the table and, with `write`, keep it with `details`."""
     table = Table(title=title)
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right")
     for row in rows:
         table.add_row(*(f"{cell:,.2f}" if isinstance(cell, float) else str(cell) for cell in row))
     Console(width=120).print(table)
+    if not write:
+        return
     result = {
         "benchmark": name,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
