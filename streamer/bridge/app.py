@@ -96,7 +96,7 @@ class App:
         if raw.startswith(paths.EVENTS):
             return self._events
         if raw.startswith(paths.JOBS):
-            return self._audio if paths.job(scope["raw_path"])[1] else self._jobs
+            return self._audio if paths.job(scope["raw_path"][len(paths.JOBS) :])[1] else self._jobs
         return None
 
     async def _answer(self, handler: Handler, scope: Scope, receive: Receive, send: Send) -> None:
