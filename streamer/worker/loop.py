@@ -82,6 +82,11 @@ class Worker:
         return self._pipeline.tasks + sum(ledger.settled for _, ledger in self._running())
 
     @property
+    def load(self) -> int:
+        """What that costs (estimated speech tokens), as far as it is not settled."""
+        return self._pipeline.load
+
+    @property
     def member(self) -> bool:
         return bool(self._consumer.member_id())
 

@@ -7,16 +7,23 @@ from itertools import count
 
 import numpy as np
 
-from streamer.engines.base import Failure, Profile, Speech, Ticket, Utterance, estimated_tokens
+from streamer.engines.base import Failure, Profile, Speech, SpeechBounds, Ticket, Utterance, estimated_tokens
 from tests.simulation.faults import Striker
-from tests.simulation.workload import POISON, REFUSED
+from tests.simulation.workload import FLAWED, FLAWED_SEED, POISON, REFUSED
 
 
 class SimEngine:
     """See engines.base.Synthesizer. The revision changes a byte of the audio, as a real deploy would."""
 
     def __init__(self, striker: Striker, revision: str, cured: set[str]) -> None:
-        self.profile = Profile(name="sim", revision=revision, sample_rate=24_000, capacity=80, step_limit=1.0)
+        self.profile = Profile(
+            name="sim",
+            revision=revision,
+            sample_rate=24_000,
+            capacity=80,
+            step_limit=1.0,
+            bounds=SpeechBounds(least_rms=0.001),
+        )
         self._striker, self._cured = striker, cured
         self._tickets = count()
         self._rows: dict[Ticket, tuple[Utterance, int]] = {}
@@ -55,6 +62,8 @@ class SimEngine:
         self._rows.clear()
 
     def _samples(self, utterance: Utterance) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
+        if utterance.text.startswith(FLAWED) or utterance.seed == FLAWED_SEED or self._striker.strikes("speech flawed"):
+            return np.zeros(16, dtype=np.int16)
         if utterance.text.startswith(REFUSED):
             return np.frombuffer((REFUSED * 2).encode(), dtype=np.int16)
         words = f"{utterance.text}|{utterance.voice.name}|{utterance.seed}|{self.profile.revision}"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 
 from streamer.clock import ManualClock
-from streamer.errors import OutcomeUnknown, Retriable, StoreRejected, StoreUnavailable
+from streamer.errors import OutcomeUnknown, RegistryUnavailable, Retriable, StoreRejected, StoreUnavailable
 from streamer.kafka.memory import Faults
 from streamer.store.memory import MemoryStore
-from tests.simulation.workload import REFUSED
+from streamer.wire.registry import Found
+from streamer.wire.schemas import Schema
+from tests.simulation.workload import REFUSED, SCHEMA_ID
 
 FAULTS = (
     "crash",
@@ -32,6 +35,11 @@ FAULTS = (
     "expired while waiting",
     "transaction timed out",
     "membership lost in transaction",
+    "speech flawed",
+    "registry away",
+    "event not wanted",
+    "time to live ran out",
+    "template mended between attempts",
 )
 
 
@@ -41,8 +49,10 @@ _RARE = (
     "commit retried",
     "transaction timed out",
     "membership lost in transaction",
+    "registry away",
 )
-"""They can only strike in a transaction, of which a history has few. In order: each draws its rate from the seed."""
+"""They can only strike in a transaction, or where a schema is asked for, of which a history has few. In order: each
+draws its rate from the seed."""
 
 
 class Crash(BaseException):
@@ -116,6 +126,26 @@ class Striker(Faults):
 
     def fetches_before_rebalance(self) -> bool:
         return self.rng.random() < 0.3
+
+
+class FaultyRegistry:
+    """A registry that knows one schema; when it is away, it is for a while."""
+
+    url = "sim:"
+
+    def __init__(self, striker: Striker, schema: Schema) -> None:
+        self._striker, self._schema = striker, schema
+        self._back_at = 0.0
+
+    def schema(self, schema_id: int) -> Found | None:
+        """See wire.confluent.Schemas."""
+        self._striker.crash_point()
+        now = self._striker.clock.monotonic()
+        if self._striker.strikes("registry away"):
+            self._back_at = now + self._striker.rng.choice([0.1, 2.0])
+        if now < self._back_at and not self._striker.calm:
+            raise RegistryUnavailable("injected")
+        return Found("AVRO", json.dumps(self._schema), ()) if schema_id == SCHEMA_ID else None
 
 
 class FaultyStore(MemoryStore):

@@ -117,6 +117,50 @@ MUTANTS: dict[str, list[Hunk]] = {
             "    if standing is None:\n        return Decision.WORK\n",
         )
     ],
+    "verification skipped after a retry": [
+        Hunk(
+            "worker/keeper.py",
+            "        if bounds is not None:\n",
+            "        if bounds is not None and task.speeches < 2:\n",
+        ),
+    ],
+    "rejected speech tried with the same seed": [
+        Hunk("worker/verify.py", "seed=(utterance.seed + 1) % (MAX_SEED + 1)", "seed=utterance.seed"),
+    ],
+    "a rendered text that decides identity": [
+        Hunk(
+            "worker/pipeline.py",
+            "        for task in tasks:\n            tenure.tasks[task.record.offset] = task\n",
+            "        for task in tasks:\n            tenure.tasks[task.record.offset] = task\n"
+            "            try:\n"
+            "                words = self._parts.utterances.of(task.request, task.claim.fingerprint)[0].text\n"
+            "            except Exception:\n"
+            "                words = ''\n"
+            "            task.claim = __import__('msgspec').structs.replace(\n"
+            "                task.claim, fingerprint=task.claim.fingerprint + words)\n",
+        )
+    ],
+    "the cost of a rendered text not taken out again": [
+        Hunk(
+            "worker/pipeline.py",
+            "            task.cost = estimated_tokens(task.utterance.text)\n            self._load += task.cost\n",
+            "            task.cost = estimated_tokens(task.utterance.text)\n",
+        )
+    ],
+    "a schema that is not here taken for garbage": [
+        Hunk(
+            "worker/task.py",
+            "        except RequestFailed as error:\n            failure = error\n",
+            "        except RequestFailed as error:\n            failure = error\n"
+            "        except Exception as error:\n            failure = RequestFailed('undecodable', str(error))\n",
+        )
+    ],
+    "records dropped while the registry is away": [
+        Hunk("worker/unread.py", "if seconds := self._backoff.wait(loading):", "if seconds := 0.0:"),
+    ],
+    "unread records that outlive their tenure": [
+        Hunk("worker/pipeline.py", "        self._unread.drop(tenure)\n", ""),
+    ],
     "last+1 instead of position()": [
         Hunk("worker/loop.py", "            self._pass_markers()\n", ""),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import uuid
 from collections.abc import Callable
@@ -9,14 +10,75 @@ from typing import NamedTuple
 
 from streamer.identity import Identity, derived_id, fingerprint, raw_fingerprint
 from streamer.kafka.base import Headers, Message
-from streamer.records import FOLLOWS, ORIGIN, SpeechRequest
+from streamer.records import FOLLOWS, ORIGIN, Event, SpeechRequest
 
 TOPIC = "tts.requests"
 POISON = "poison"
 """Texts with this word fail until they are cured."""
 REFUSED = "refused"
 """Texts with this word make audio that the store never takes."""
+FLAWED = "flawed"
+"""Texts with this word are spoken as silence."""
+FLAWED_SEED = 5
+"""So is every text with this seed, but not with the next one."""
+SCHEMA_ID = 7
+"""What the registry calls the schema of requests; it knows no other."""
 
+RULES = (
+    """
+    [events.paid]
+    template = "order {{ data.n }} is paid"
+    [events.broken]
+    template = "{{ data.nothing }}"
+    [events.unwanted]
+    template = "never"
+    when = "data.n < 0"
+    [events.brief]
+    template = "brief {{ data.n }} word word word"
+    ttl = "4s"
+    """,
+    """
+    [events.paid]
+    template = "your order {{ data.n }} has been paid word word word"
+    [events.broken]
+    template = "mended {{ data.n }}"
+    [events.unwanted]
+    template = "never"
+    when = "data.n < 0"
+    [events.brief]
+    template = "brief {{ data.n }}"
+    ttl = "3s"
+    """,
+)
+"""Two versions of events.toml, deployed in turn: in the first, one template fails."""
+
+EVENTS = {
+    "paid": {"ok"},
+    "broken": {"ok", "template_error"},
+    "unwanted": {"not_wanted"},
+    "brief": {"ok", "expired"},
+}
+"""Types, and how they may end."""
+_KINDS = {
+    "plain": 22,
+    "twice": 6,
+    "elsewhere": 12,
+    "conflict": 6,
+    "garbage": 3,
+    "unknown schema": 2,
+    "expiring": 8,
+    "nameless": 4,
+    POISON: 5,
+    REFUSED: 3,
+    "invalid": 3,
+    FLAWED: 3,
+    "flawed seed": 4,
+    "paid": 6,
+    "broken": 8,
+    "unwanted": 4,
+    "brief": 6,
+}
+"""What a sender does, and how often."""
 
 Encode = Callable[[SpeechRequest], bytes]
 
@@ -31,6 +93,7 @@ class Sent(NamedTuple):
     expected: frozenset[str]
     """Codes that its id may end with if this record decides it; `ok` for completed."""
     message: Message
+    text: str = ""
 
 
 class Published(NamedTuple):
@@ -47,23 +110,23 @@ class Published(NamedTuple):
 class Workload:
     """Requests, half of them plain; the rest whatever senders and brokers do to a topic."""
 
-    def __init__(self, rng: random.Random, encode: Encode, partitions: int, now: int) -> None:
-        self._rng, self._encode, self._partitions, self._now = rng, encode, partitions, now
+    def __init__(self, rng: random.Random, encode: Encode, framed: Encode, partitions: int, now: int) -> None:
+        """`framed`: encodes for readers that must ask a registry for the schema."""
+        self._rng, self._encodings, self._partitions, self._now = rng, (encode, encode, encode, framed), partitions, now
         self.records: list[Sent] = []
         for number in range(rng.randint(6, 16)):
             self._add(f"id-{number}")
         rng.shuffle(self.records)
 
     def _add(self, name: str) -> None:
-        kind = self._rng.choices(
-            ["plain", "twice", "elsewhere", "conflict", "garbage", "expiring", "nameless", POISON, REFUSED, "invalid"],
-            [30, 8, 14, 8, 4, 10, 4, 6, 3, 4],
-        )[0]
+        kind = self._rng.choices(list(_KINDS), list(_KINDS.values()))[0]
         partition = self._rng.randrange(self._partitions)
         words = "word " * self._rng.choice([1, 2, 3, 12])
         request = SpeechRequest(source="shop", id=name, text=words + name)
-        if kind == "garbage":
+        if kind in ("garbage", "unknown schema"):
             value = self._rng.randbytes(self._rng.randint(0, 20))
+            if kind == "unknown schema":
+                value = b"\0" + (SCHEMA_ID + self._rng.randint(1, 2)).to_bytes(4, "big") + value
             message = Message(topic=TOPIC, key=name.encode(), value=value, partition=partition)
             self.records.append(Sent(None, 1, raw_fingerprint(value), frozenset({"undecodable"}), message))
             return
@@ -80,17 +143,24 @@ class Workload:
             request, expected = SpeechRequest(source="shop", id=name, text=f"{POISON} {name}"), {"synthesis_failed"}
         elif kind == REFUSED:
             request, expected = SpeechRequest(source="shop", id=name, text=f"{REFUSED} {name}"), {"store_rejected"}
+        elif kind == FLAWED:
+            request, expected = SpeechRequest(source="shop", id=name, text=f"{FLAWED} {name}"), {"speech_rejected"}
+        elif kind == "flawed seed":
+            request = SpeechRequest(source="shop", id=name, text=words + name, seed=FLAWED_SEED)
+        elif kind in EVENTS:
+            event = Event(type=kind, data=json.dumps({"n": self._rng.randrange(1000)}))
+            request, expected = SpeechRequest(source="shop", id=name, event=event), EVENTS[kind]
         self._send(request, partition, expected)
         if kind == "twice":
             self._send(request, partition, expected)
-        elif kind == "elsewhere":
+        elif kind in ("elsewhere", "paid", "broken"):
             self._send(request, (partition + 1) % self._partitions, expected)
         elif kind == "conflict":
             other = SpeechRequest(source="shop", id=name, text=f"another {name}")
             self._send(other, self._rng.randrange(self._partitions), {"ok"})
 
     def _send(self, request: SpeechRequest, partition: int, expected: set[str], headers: Headers = ()) -> None:
-        self.records.append(sent(self._encode, request, partition, expected, headers))
+        self.records.append(sent(self._rng.choice(self._encodings), request, partition, expected, headers))
 
 
 def sent(
@@ -106,10 +176,10 @@ def sent(
     message = Message(
         topic=TOPIC, key=identity.key if identity else None, value=value, headers=headers, partition=partition
     )
-    return Sent(identity, generation, fingerprint(request), frozenset(expected), message)
+    return Sent(identity, generation, fingerprint(request), frozenset(expected), message, request.text or "")
 
 
-def redrive(original: Published, generation: int) -> Sent:
+def redrive(original: Published, generation: int, expected: frozenset[str]) -> Sent:
     """What the redrive of a failure publishes: the original's bytes, and which failure it follows."""
     headers: Headers = (
         (FOLLOWS, str(generation).encode()),
@@ -117,4 +187,6 @@ def redrive(original: Published, generation: int) -> Sent:
     )
     message = original.sent.message
     message = Message(topic=TOPIC, key=message.key, value=message.value, headers=headers, partition=original.partition)
-    return Sent(original.sent.identity, generation + 1, original.sent.fingerprint, frozenset({"ok"}), message)
+    return Sent(
+        original.sent.identity, generation + 1, original.sent.fingerprint, expected, message, original.sent.text
+    )

@@ -7,9 +7,11 @@ that any interleaving of loop, pool and engine can happen, and a crash at any ca
 from __future__ import annotations
 
 import random
+import tempfile
 import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -24,6 +26,7 @@ from streamer.settings import Settings, load
 from streamer.voices import Voices
 from streamer.wire import avro
 from streamer.wire.base import Codecs
+from streamer.wire.confluent import ConfluentCodec
 from streamer.worker.assembly import Surroundings, assemble
 from streamer.worker.initialise import initialise
 from streamer.worker.liveness import Liveness
@@ -32,13 +35,15 @@ from streamer.worker.pool import Done, Work, run
 from streamer.worker.start import Allowed
 from streamer.worker.synthesis import EngineHost
 from tests.simulation.engine import SimEngine
-from tests.simulation.faults import Crash, FaultyStore, Striker
+from tests.simulation.faults import Crash, FaultyRegistry, FaultyStore, Striker
 from tests.simulation.watched import WatchedBroker
-from tests.simulation.workload import POISON, TOPIC, Published, Sent, Workload, redrive
+from tests.simulation.workload import EVENTS, RULES, SCHEMA_ID, TOPIC, Published, Sent, Workload, redrive
 
 _STEPS = 260
 _SETTLING_ROUNDS = 1500
 _WINDOW, _POLL = 12, 4
+_REDRIVEN = {"synthesis_failed": frozenset({"ok"}), "template_error": frozenset(EVENTS["broken"])}
+"""Codes of failures that are sent back, and how they may end then."""
 SESSION = 6.0
 
 
@@ -46,7 +51,8 @@ class Shared:
     """What all histories share, because it is costly to make and has no state that matters."""
 
     def __init__(self) -> None:
-        self.codecs = Codecs(avro.requests(), avro.completed(), avro.failed())
+        self.requests = avro.requests()
+        self.codecs = Codecs(self.requests, avro.completed(), avro.failed())
         base = load(None)
         self.settings: Settings = base.model_copy(
             update={
@@ -57,8 +63,15 @@ class Shared:
             }
         )
         self.voices = Voices.load(self.settings.voices.file)
+        self.events = [self._rules(text) for text in RULES]
         self.log = logger("error")
         self.metrics = Metrics(CollectorRegistry())
+
+    def _rules(self, text: str) -> Events:
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write(text)
+            file.flush()
+            return Events.load(Path(file.name), self.voices)
 
 
 class ManualPool:
@@ -118,7 +131,9 @@ class World:
         self.broker = WatchedBroker(self.cluster, self.striker)
         initialise(self.broker.admin(), self.store, shared.settings, uuid.UUID(int=seed))
         now = int(self.clock.now() * 1000)
-        self.unsent = Workload(self.rng, shared.codecs.requests.encode, partitions, now).records
+        self.registry = FaultyRegistry(self.striker, shared.requests.current)
+        framed = ConfluentCodec(shared.requests, self.registry, self.clock, SCHEMA_ID).encode
+        self.unsent = Workload(self.rng, shared.requests.encode, framed, partitions, now).records
         self.published: list[Published] = []
         self.slots = [Slot(f"worker-{number}") for number in range(self.rng.randint(1, 3))]
         self.revision = 1
@@ -142,6 +157,7 @@ class World:
             if round_ % 20 == 19:
                 self._redrive()
                 if self._quiet():
+                    self._look_back()
                     return
         self.violations.append("liveness: not everything ended once the faults had stopped")
 
@@ -173,9 +189,11 @@ class World:
             slot.asleep_until = self.clock.monotonic() + SESSION + 2
             self.clock.advance(self.rng.choice([1.0, SESSION + 1]))
         elif kind == "deploy":
-            self.revision += 1
             if holding:
                 self.striker.seen.add("deploy between attempts")
+                if (self.revision - 1) % len(RULES) == 0 and self._a_template_fails():
+                    self.striker.seen.add("template mended between attempts")
+            self.revision += 1
             slot.worker = None
         elif kind == "metadata":
             self.cluster.metadata_limit = self.rng.choice([57, 57, 60, 4096])
@@ -227,9 +245,9 @@ class World:
             self.store,
             host,
             pool,
-            shared.codecs,
+            shared.codecs._replace(requests=ConfluentCodec(shared.requests, self.registry, self.clock, None)),
             shared.voices,
-            Events({}),
+            shared.events[(self.revision - 1) % len(RULES)],
             self.clock,
             shared.log,
             shared.metrics,
@@ -298,15 +316,15 @@ class World:
         for failure in failed:
             key = (failure.source, failure.id)
             original = by_place[failure.position.partition, failure.position.offset]
-            if failure.code != "synthesis_failed" or failure.generation > 1 or key in self._redriven:
+            if failure.code not in _REDRIVEN or failure.generation > 1 or key in self._redriven:
                 continue
-            request = self.shared.codecs.requests.decode(original.sent.message.value)
-            if not (request.text or "").startswith(POISON):
-                continue
+            if "ok" in original.sent.expected and failure.code == "synthesis_failed":
+                continue  # the engine failed a good text
             self._redriven.add(key)
-            self.cured.add(request.text or "")
+            if failure.code == "synthesis_failed":
+                self.cured.add(original.sent.text)
             for _ in range(self.rng.choice([1, 1, 2])):
-                self._publish(redrive(original, 1))
+                self._publish(redrive(original, 1, _REDRIVEN[failure.code]))
 
     # The part without faults
 
@@ -323,6 +341,31 @@ class World:
             (commit := commits.get(log.partition)) is not None and commit.offset >= log.end
             for log in self.cluster.logs(TOPIC)
         )
+
+    def _a_template_fails(self) -> bool:
+        """Some event whose template fails is on its way."""
+        codecs = self.shared.codecs
+        answers = [codecs.failed.decode(record.value) for record in self.results("tts.failed")]
+        ended = {(answer.source, answer.id) for answer in answers}
+        return any(
+            published.sent.expected == EVENTS["broken"] and (identity.source, identity.id) not in ended
+            for published in self.published
+            if (identity := published.sent.identity) is not None
+        )
+
+    def _look_back(self) -> None:
+        """What happened to whom; and nobody counts what is gone."""
+        by_place = {(published.partition, published.offset): published.sent for published in self.published}
+        for record in self.results("tts.failed"):
+            failure = self.shared.codecs.failed.decode(record.value)
+            if failure.code == "not_wanted":
+                self.striker.seen.add("event not wanted")
+            sent = by_place[failure.position.partition, failure.position.offset]
+            if failure.code == "expired" and sent.expected == EVENTS["brief"] and not sent.text:
+                self.striker.seen.add("time to live ran out")
+        for slot in self.slots:
+            if slot.worker is not None and slot.worker.held == 0 and slot.worker.load != 0:
+                self.violations.append(f"load: {slot.name} holds nothing, and counts {slot.worker.load}")
 
     # What the check reads
 
