@@ -81,7 +81,7 @@ class Store(_Section):
     region: str = ""
     """S3 only; else AWS_REGION."""
     timeout: Seconds = 10.0
-    """S3 only: seconds that one request may take. With its repetitions a call stays below worker.call_limit."""
+    """S3 only: seconds that one request may take."""
     link_seconds: int = Field(900, ge=1, le=604_800)
     """S3 only: how long a link to an audio file is good for."""
     threads: Count = 16

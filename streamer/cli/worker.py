@@ -101,7 +101,7 @@ def _run(settings: Settings, instance: str, slot: int, allowed: Allowed) -> None
     from streamer.observe.logs import logger
     from streamer.observe.metrics import Metrics
     from streamer.render.events import Events
-    from streamer.store.opening import open_store
+    from streamer.store.opening import open_store, patience
     from streamer.voices import Voices
     from streamer.wire.opening import open_codecs
     from streamer.worker.assembly import Surroundings, assemble
@@ -126,12 +126,14 @@ def _run(settings: Settings, instance: str, slot: int, allowed: Allowed) -> None
     liveness = Liveness(clock)
     pool = ThreadPool(settings.store.threads, clock, metrics.store_seconds)
 
+    job_limit = settings.worker.call_limit + patience(settings.store)
+
     def stuck() -> str | None:
         began = engine.step_began
         if began is not None and clock.monotonic() - began > engine.profile.step_limit:
             return "an engine step"
         oldest = pool.oldest()
-        if oldest is not None and clock.monotonic() - oldest > settings.worker.call_limit:
+        if oldest is not None and clock.monotonic() - oldest > job_limit:
             return "a call to the store or the Schema Registry"
         return liveness.stuck()
 

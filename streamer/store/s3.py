@@ -18,7 +18,7 @@ from obstore.exceptions import AlreadyExistsError
 from streamer.clock import Clock
 from streamer.errors import ConfigurationError, StoreError, StoreRejected, StoreUnavailable
 from streamer.formats import media_type
-from streamer.store.disposition import attachment
+from streamer.store.disposition import attachment, with_extension
 from streamer.store.keys import check, check_prefix, quoted
 from streamer.store.s3_errors import CLIENT_ERRORS, answer, at_opening, converted
 from streamer.store.s3_place import Place, client
@@ -214,5 +214,5 @@ def _attributes(key: str, download_name: str | None) -> Attributes:
     extension = key.rpartition("/")[2].rpartition(".")[2]
     attributes: Attributes = {"Content-Type": "application/json" if extension == "json" else media_type(extension)}
     if download_name:
-        attributes["Content-Disposition"] = attachment(download_name)
+        attributes["Content-Disposition"] = attachment(with_extension(download_name, extension))
     return attributes
