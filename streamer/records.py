@@ -11,20 +11,35 @@ import msgspec
 
 
 class FailureCode(StrEnum):
-    """Why a record ended on tts.failed; a closed list."""
+    """Why a record ended on tts.failed; a closed list. After each: who can mend it, and whether a redrive may help."""
 
     UNDECODABLE = "undecodable"
+    """No Avro, an unknown schema, cut or trailing bytes. Its producer; sent anew, never redriven."""
     INVALID_REQUEST = "invalid_request"
+    """Fields against the rules, all named. Its sender; sent anew, never redriven."""
     TEMPLATE_ERROR = "template_error"
+    """Its event could not be rendered: no rule for the type, a field missing, data that a filter cannot speak. Whoever
+    keeps configs/events.toml, or the sender of the event; retryable, after a correction there."""
     TEXT_EMPTY = "text_empty"
+    """Nothing to speak, or a template that made nothing of its event. Its sender; not retryable."""
     TEXT_TOO_LONG = "text_too_long"
+    """More characters than engine.max_text, rendered ones included. Its sender; not retryable."""
     VOICE_UNKNOWN = "voice_unknown"
+    """No such preset, or an inline voice this engine cannot clone. Whoever keeps configs/voices.toml; retryable."""
     EXPIRED = "expired"
+    """expires_at, or the time to live of its event's rule, had passed before it was spoken. Nobody: it is too late."""
     NOT_WANTED = "not_wanted"
+    """The condition of its event's rule did not hold. Nobody, if that is meant; retryable, after a correction there."""
     SYNTHESIS_FAILED = "synthesis_failed"
+    """The engine failed it engine.attempts times alone. Whoever runs the engine; retryable."""
     SPEECH_REJECTED = "speech_rejected"
+    """It was spoken, and verification found silence, clipping, a loop or an impossible length, with the next seed too.
+    The message gives measure and bound. Whoever runs the engine; retryable, after another revision of it."""
     STORE_REJECTED = "store_rejected"
+    """The store will never take this audio: too large, no right to. Whoever runs the store; retryable."""
     ID_CONFLICT = "id_conflict"
+    """Its id was used for another request of its source, or it is no valid redrive. Its sender, under a new id; a
+    result of the record, not of its id, and never redriven."""
 
     @property
     def retryable(self) -> bool:

@@ -28,6 +28,7 @@ _COMMANDS = {
     "demo": "Start everything and speak four sample requests.",
     "submit": "Publish requests from a JSONL file.",
     "follow": "Print results as they are committed.",
+    "failed": "Group what failed by its code.",
     "synth": "Speak a JSONL file without Kafka.",
     "check": "Validate the configuration and reach every dependency.",
 }

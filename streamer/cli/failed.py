@@ -1,0 +1,151 @@
+"""`streamer failed`: what failed, grouped by its code."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from streamer.cli.main import configured
+from streamer.records import FailureCode
+
+if TYPE_CHECKING:
+    from streamer.downstream.failures import Failures, Group
+    from streamer.kafka.base import Record
+    from streamer.settings import Settings
+
+_POLL = 0.5
+_BATCH = 500
+_AGO = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_SHOWN = 200
+"""Characters of a message in the table."""
+
+
+def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> int:
+    """Milliseconds since the epoch, from how long ago or a date."""
+    from streamer.clock import SystemClock
+
+    if value is None:
+        return 0
+    ago = _AGO.fullmatch(value)
+    if ago is not None:
+        return int((SystemClock().now() - int(ago[1]) * _SECONDS[ago[2]]) * 1000)
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{value!r} is neither 30s, 15m, 2h or 1d nor a date such as 2026-11-22T09:30+08:00", ctx, param
+        ) from error
+    return int((at if at.tzinfo else at.astimezone()).timestamp() * 1000)
+
+
+@click.command()
+@click.option("--code", type=click.Choice([code.value for code in FailureCode]), help="Only this code.")
+@click.option(
+    "--since", callback=_since, metavar="TIME", help="Only what failed since: 30s, 15m, 2h, 1d ago, or a date."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a code, also on a terminal.")
+@configured
+def command(settings: Settings, code: str | None, since: int, as_json: bool) -> int:
+    """Read the failures from the beginning to their present end and group them by code: how many, whether a redrive
+    may help, since when and until when, and the latest one as an example.
+
+    A table on a terminal, else one JSON object a code; times there are milliseconds since the epoch.
+    """
+    import msgspec
+
+    from streamer.downstream.failures import Failures
+    from streamer.errors import EXIT_DONE
+
+    failures = Failures(code, since)
+    undecodable, example = _read(settings, failures)
+    topic = settings.kafka.topics.failed
+    if not failures.groups:
+        click.echo(
+            f"streamer: no such failures on {topic}" if code or since else f"streamer: {topic} is empty", err=True
+        )
+    elif as_json or not sys.stdout.isatty():
+        for group in failures.groups:
+            click.echo(msgspec.json.encode(group))
+    else:
+        _print(failures.groups, topic)
+    if undecodable:
+        click.echo(f"streamer: {undecodable} entries of {topic} are no failures; first: {example}", err=True)
+    return EXIT_DONE
+
+
+def _read(settings: Settings, failures: Failures) -> tuple[int, str]:
+    """All there is. How many could not be decoded, and the first. Errors: RegistryUnavailable, those of the broker."""
+    from streamer.cli.signals import Stop
+    from streamer.clock import SystemClock
+    from streamer.downstream.follow import Follower
+    from streamer.errors import RegistryUnavailable
+    from streamer.kafka.confluent import ConfluentBroker
+    from streamer.observe.logs import logger
+    from streamer.records import SpeechFailed
+    from streamer.wire.opening import open_codecs
+
+    example = ""
+
+    def tell(record: Record, reason: str) -> None:
+        nonlocal example
+        example = example or f"{record.partition} offset {record.offset}: {reason}"
+
+    def give_up(reason: str) -> None:
+        raise RegistryUnavailable(reason)  # a report that waits for ever is none
+
+    stopped, clock = Stop(), SystemClock()
+    names = settings.kafka.topics
+    broker = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format))
+    reader = broker.reader([names.failed], from_beginning=True)
+    follower = Follower(
+        reader,
+        open_codecs(settings, clock),
+        clock,
+        completed=names.completed,
+        failed=names.failed,
+        undecodable=tell,
+        waiting=give_up,
+    )
+    try:
+        while not stopped():
+            results = follower.poll(_POLL, _BATCH)
+            for result in results:
+                if isinstance(result, SpeechFailed):
+                    failures.add(result)
+            if not results and reader.at_end():  # it asks the broker: only once nothing comes
+                break
+    finally:
+        follower.close()
+    return follower.undecodable, example
+
+
+def _print(groups: list[Group], topic: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("code", title=topic, title_justify="left")
+    table.add_column("count", justify="right", no_wrap=True)
+    for column in ("redrive may help", "first", "last"):
+        table.add_column(column, no_wrap=column != "redrive may help")
+    table.add_column("latest", overflow="fold")
+    for group in groups:
+        cells = [
+            group.code,
+            f"{group.count:,}",
+            "yes" if group.retryable else "no",
+            _time(group.first_failed_at),
+            _time(group.last_failed_at),
+            f"{group.source}/{group.id}: {group.message[:_SHOWN]}",
+        ]
+        table.add_row(*map(Text, cells))
+    Console().print(table)
+
+
+def _time(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
