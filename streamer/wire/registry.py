@@ -76,6 +76,8 @@ class Registry:
 
         def ask(client: Any) -> Found:
             schema = client.get_schema(schema_id)
+            if not isinstance(schema.schema_str, str):
+                raise ValueError("an answer without a schema")
             return Found(schema.schema_type or "AVRO", schema.schema_str, tuple(_references(client, schema, set())))
 
         try:
