@@ -2,6 +2,7 @@
 #
 #   make demo            everything on this machine, four spoken samples, until Ctrl-C; ONCE=1 stops after the samples
 #   make test            all tests, those on a real Kafka included; ARGS="-k name" goes to pytest
+#   make .tools/versitygw  the S3 server that tests of S3 need; it is built, by Go
 #   make check           ruff and mypy --strict
 #   make lock            requirements.lock anew from pyproject.toml
 #   make soak            20,000 random histories of the worker, from a random seed; HISTORIES=, SEED= choose
@@ -50,6 +51,11 @@ demo: .venv/installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest $(ARGS)
+
+# Not a prerequisite of `test`: without it the tests of S3 are skipped, and say so.
+.tools/versitygw:
+	@command -v go >/dev/null || { echo "versitygw is built by Go: install Go 1.24 or newer (https://go.dev/dl)" >&2; exit 1; }
+	GOBIN=$(CURDIR)/.tools go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 check: .venv/installed
 	$(BIN)/ruff check .

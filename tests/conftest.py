@@ -1,7 +1,7 @@
 """Fixtures that need something from outside: a real Kafka, and what to do where it cannot be had.
 
-STREAMER_TEST_KAFKA names the bootstrap servers of a Kafka to test on; STREAMER_TEST_REQUIRE makes a part that is
-missing a failure instead of a skip.
+STREAMER_TEST_KAFKA names the bootstrap servers of a Kafka to test on, STREAMER_TEST_S3 the versitygw to start;
+STREAMER_TEST_REQUIRE makes a part that is missing a failure instead of a skip.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ import pytest
 
 from streamer.embedded.broker import EmbeddedKafka
 from streamer.errors import EmbeddedError
+from tests.store import s3server
 from tests.wire.apicurio import Apicurio, Missing
 
 # Taken out of the environment: programs under test would refuse variables that are no settings.
 _KAFKA = os.environ.pop("STREAMER_TEST_KAFKA", "")
+_S3 = os.environ.pop("STREAMER_TEST_S3", "")
 _REQUIRE = bool(os.environ.pop("STREAMER_TEST_REQUIRE", ""))
 
 _SHORT_SESSIONS = "1000"
@@ -91,6 +93,28 @@ def unique(request: pytest.FixtureRequest) -> Callable[[str], str]:
     """Makes names of topics and groups that no other test has."""
     test = re.sub(r"[^A-Za-z0-9._-]+", "-", request.node.name)[:80]
     return lambda name: f"{test}-{name}-{secrets.token_hex(4)}"
+
+
+@pytest.fixture(scope="session")
+def _s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3server.S3Server]:
+    try:
+        server = s3server.S3Server(s3server.binary(_S3), tmp_path_factory.mktemp("s3"))
+    except s3server.Missing as error:
+        missing(f"no S3 server: {error}")
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def s3(_s3: s3server.S3Server, monkeypatch: pytest.MonkeyPatch) -> s3server.S3Server:
+    """A real S3 server, running again where the test before killed it, and its credentials in the environment."""
+    if not _s3.running:
+        _s3.start()
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in _s3.credentials.items():
+        monkeypatch.setenv(name, value)
+    return _s3
 
 
 def _container() -> Any:

@@ -54,7 +54,7 @@ def place(choice: settings.Store, environment: Mapping[str, str]) -> Place:
     try:
         prefix = f"{check(prefix)}/" if prefix else ""
     except StoreRejected as error:
-        raise _wrong("url", choice.url, f"the prefix is no {error}") from error
+        raise _wrong("url", choice.url, f"the prefix is no {error}; give s3://bucket/prefix") from error
     variable = next((name for name in _ENDPOINT if environment.get(name)), "")
     endpoint = choice.endpoint or environment.get(variable, "")
     if endpoint:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from streamer.errors import StoreRejected
 from streamer.store.base import Store
+from streamer.store.keys import check
 
 _WRITERS = 16
 
@@ -26,10 +30,18 @@ _ESCAPING = [
     "a//b",
     "a/",
     "a\0b",
+    "new\nline",
+    "a\x7f",
+    "a/\ufffe",
     "a/\ud800",
     "a/" + "é" * 128,
     "a/" * 600 + "b",
 ]
+
+
+_NAMES = ["order 1.wav", "语音", 'a"b;c\\d', "x\r\nSet-Cookie: y", "../../etc/passwd", "\ud800", "é" * 3000, " ", "."]
+
+_CHARACTERS = "aab./\\ %?#&+é语\0\n\x7f\x85\ufffe😀~\"'<>:*|"
 
 
 class StoreContract:
@@ -60,8 +72,73 @@ class StoreContract:
         assert store.put("a/large", data) is True
         assert store.get("a/large") == data
 
+    def test_an_object_that_goes_in_parts_is_whole_and_stands(self, store: Store) -> None:
+        data = bytes(range(256)) * (40 * 1024 * 4)
+        key = f"a/{hashlib.sha256(data).hexdigest()}.wav"
+        assert store.put(key, data, "long.wav") is True
+        assert store.put(key, data) is False
+        assert store.size(key) == len(data)
+        assert store.get(key) == data
+
+    def test_a_size_is_known_without_reading(self, store: Store) -> None:
+        store.put("a/b", b"12345")
+        store.put("a/empty", b"")
+        assert store.size("a/b") == 5
+        assert store.size("a/empty") == 0
+        assert store.size("a/c") is None
+        assert store.size("a") is None
+
+    @pytest.mark.parametrize(("start", "stop"), [(0, 10), (0, 1), (9, 10), (3, 7), (4, 4), (0, 0), (10, 10)])
+    def test_a_part_is_read(self, store: Store, start: int, stop: int) -> None:
+        store.put("a/b", b"0123456789")
+        assert store.read("a/b", start, stop) == b"0123456789"[start:stop]
+
+    @pytest.mark.parametrize("stop", [0, 1])
+    def test_nothing_is_read_of_what_is_not_there(self, store: Store, stop: int) -> None:
+        with pytest.raises(StoreRejected, match="no such object"):
+            store.read("a/b", 0, stop)
+
+    @pytest.mark.parametrize("name", [*_NAMES, None], ids=ascii)
+    def test_any_download_name_is_taken(self, store: Store, name: str | None) -> None:
+        assert store.put("a/b.wav", b"x", name) is True
+        assert store.get("a/b.wav") == b"x"
+
+    def test_a_link_reads_the_object_or_there_is_none(self, store: Store) -> None:
+        store.put("a/b c.wav", b"bytes")
+        link = store.link("a/b c.wav")
+        if link is not None:
+            assert httpx.get(link, trust_env=False).content == b"bytes"
+
+    def test_a_key_is_refused_by_all_or_kept_by_all(self, store: Store) -> None:
+        """The stores share `keys.check`; what it lets pass is kept under that very name."""
+        chance, refused = random.Random(3), 0
+        for number in range(300):
+            key = f"{number}/" + "".join(chance.choices(_CHARACTERS, k=chance.randint(1, 8)))
+            try:
+                check(key)
+            except StoreRejected:
+                refused += 1
+                with pytest.raises(StoreRejected):
+                    store.put(key, b"x")
+                continue
+            assert store.put(key, key.encode()) is True
+            assert store.get(key) == key.encode()
+            assert list(store.list(f"{number}/")) == [key]
+        assert 50 < refused < 250
+
     def test_keys_hold_any_name(self, store: Store) -> None:
-        keys = ["plain", "deep/er/and/deeper", "语音/客服 1.wav", "100%/#?&", "a\\b", "...", "a/..b", "new\nline"]
+        keys = [
+            "plain",
+            "deep/er/and/deeper",
+            "语音/客服 1.wav",
+            "100%/#?&",
+            "a\\b",
+            "...",
+            "a/..b",
+            '~*[]{}|^`"<>',
+            "\x80\x9f",
+            "a/😀 ",
+        ]
         for key in keys:
             assert store.put(key, key.encode()) is True
         assert {key: store.get(key) for key in keys} == {key: key.encode() for key in keys}
