@@ -54,7 +54,7 @@ test: .venv/installed
 
 # Not a prerequisite of `test`: without it the tests of S3 are skipped, and say so.
 .tools/versitygw:
-	@command -v go >/dev/null || { echo "versitygw is built by Go: install Go 1.24 or newer (https://go.dev/dl)" >&2; exit 1; }
+	@command -v go >/dev/null || { echo "versitygw is built by Go: install Go 1.25 or newer (https://go.dev/dl)" >&2; exit 1; }
 	GOBIN=$(CURDIR)/.tools go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 check: .venv/installed

@@ -10,7 +10,7 @@ import random
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from types import TracebackType
@@ -146,4 +146,4 @@ async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
     await writer.drain()
 
 
-ALL: Final = [fault for fault in Fault if fault is not Fault.NONE]
+ALL: Final[Sequence[Fault]] = [fault for fault in Fault if fault is not Fault.NONE]

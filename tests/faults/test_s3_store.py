@@ -154,7 +154,7 @@ def test_what_is_reported_holds_through_every_fault(
     store: Store, proxy: FaultProxy, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed = 11
-    shares: dict[Fault, float] = {fault: 0.04 for fault in ALL} | {Fault.HANG: 0.004, Fault.LATE: 0.006}
+    shares: dict[Fault, float] = dict.fromkeys(ALL, 0.04) | {Fault.HANG: 0.004, Fault.LATE: 0.006}
     proxy.choose = chosen(random.Random(seed), shares)
     histories = Histories(store, seed)
     with ThreadPoolExecutor(_THREADS) as pool:
