@@ -40,7 +40,10 @@ def phone(locale: Locale, value: object, yao: bool = True) -> str:
     """+86 138 0013 8000 as "八六，幺三八，零零幺三，八零零零", or "plus eight six, one three eight, …".
 
     Chinese mobiles are grouped 3-4-4, their landlines by area code, North American and 400 numbers 3-3-4; others as
-    they are written. Eleven digits from 13 to 19 are a Chinese mobile; a number of North America begins with +1. `yao`: 幺 for 一 in Chinese. Errors: Unspeakable.
+    they are written. Eleven digits from 13 to 19 are a Chinese mobile; send +1 for North America. `yao`: 幺 for 一 in
+    Chinese.
+
+    Errors: Unspeakable.
     """
     text = _code(value)
     extension = _EXTENSION.search(text)
@@ -102,7 +105,7 @@ def _chinese(number: str, trunk: str) -> list[str]:
     """Without its country code: a mobile, or a landline whose area code is 10, 2x, or of three digits (trunk 0)."""
     number = number.removeprefix("0") if not trunk else number
     if len(number) == 11 and number.startswith("1") and number[1] in "3456789":
-        return [number[:3], number[3:7], number[7:]]
+        return [*trunk, number[:3], number[3:7], number[7:]]
     if number.startswith(("400", "800")) and len(number) == 10 and not trunk:
         return _american(number)
     area = 2 if number.startswith(("10", "2")) else 3

@@ -217,7 +217,7 @@ def _verdict(value: Any) -> str:
 def _reason(error: BaseException) -> str:
     if isinstance(error, jinja2.TemplateError):
         return error.message or "the template failed"
-    return f"{type(error).__name__}: {error}"[:200]
+    return f"cannot be computed from such data: {error}"[:300]
 
 
 def _line(error: BaseException) -> int:

@@ -49,7 +49,7 @@ def fields_of(data: str) -> Fields:
     try:
         value = _DECODER.decode(data)
     except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError) as error:
-        raise DataUnusable("data is not one JSON object; send the event's fields as {…}") from error
+        raise DataUnusable(f"data is no JSON that can be read ({str(error)[:200]}); send one JSON object") from error
     placed = _placed(value, "data", 1)
     if not isinstance(placed, Fields):
         raise DataUnusable("data is not one JSON object; send the event's fields as {…}")

@@ -125,12 +125,12 @@ def percent(locale: Locale, value: object, places: int | None = None, ratio: boo
     return f"{sign}百分之{'百' if abs(exact) == 100 else numerals_zh.decimal(abs(exact))}"
 
 
-def duration(locale: Locale, value: object, symbol: str = "s") -> str:
+def duration(locale: Locale, value: object, symbol: object = "s") -> str:
     """9000 as 两小时三十分钟, or "two hours and thirty minutes"; also "02:30:00", "PT2H30M"; `symbol` ms to d.
 
     Rounded to seconds. Errors: Unspeakable.
     """
-    seconds = _seconds(value, symbol)
+    seconds = _seconds(value, str(symbol))
     days, rest = divmod(seconds, 86_400)
     hours, rest = divmod(rest, 3_600)
     minutes, rest = divmod(rest, 60)
