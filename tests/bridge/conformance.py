@@ -52,7 +52,7 @@ class Conformance:
             return
         assert response.headers["content-type"].partition(";")[0] == kind
         if "json" in kind:
-            for line in response.text.splitlines() if kind.endswith("ndjson") else [response.text]:
+            for line in response.content.splitlines() if kind.endswith("ndjson") else [response.content]:
                 self.conforms(json.loads(line), content["schema"])
 
     def path(self, raw: str) -> str:

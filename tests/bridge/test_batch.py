@@ -22,7 +22,7 @@ async def post(bridge: Running, content: bytes, **headers: str) -> httpx.Respons
 
 def lines(response: httpx.Response) -> Lines:
     assert response.headers["content-type"] == "application/x-ndjson"
-    return [json.loads(line) for line in response.text.splitlines()]
+    return [json.loads(line) for line in response.content.splitlines()]
 
 
 def jsonl(*requests: dict[str, Any]) -> bytes:

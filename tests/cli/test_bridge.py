@@ -17,7 +17,7 @@ from streamer.kafka.base import Reader, Record
 from streamer.records import SpeechRequest
 from streamer.store.disk import DiskStore
 from streamer.wire import avro
-from tests.bridge.running import decide
+from tests.bridge.running import decide, speak
 from tests.cli.conftest import Deployment
 from tests.cli.processes import complaints, line_of, run, started
 
@@ -131,6 +131,28 @@ def test_a_store_that_does_not_open_is_told(tmp_path: Path) -> None:
     done = run("bridge", "--port", "0", variables={**variables(tmp_path, "127.0.0.1:1"), "STORE__URL": "ftp://x"})
     assert done.returncode == 2
     assert b"store.url" in done.stderr
+
+
+def test_a_client_that_stops_reading_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """Its download is cut when bridge.drain_timeout is over, and the exit code is that of a clean end."""
+    given = variables(tmp_path, "127.0.0.1:1") | {"BRIDGE__DRAIN_TIMEOUT": "1"}
+    speak(DiskStore(tmp_path / "store"), SpeechRequest(source="shop", id="1", text="hello"), bytes(64 * 1024 * 1024))
+    with started("bridge", "--port", "0", variables=given) as process:
+        host, port = address(process).removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            connection.sendall(b"GET /jobs/1/audio?source=shop HTTP/1.1\r\nHost: bridge\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+            assert time.monotonic() - began < 10
+
+
+def test_a_rate_that_is_none_is_told(tmp_path: Path) -> None:
+    given = variables(tmp_path, "127.0.0.1:1") | {"BRIDGE__RATE": "often"}
+    done = run("bridge", "--port", "0", variables=given)
+    assert done.returncode == 2
+    assert b"bridge.rate (environment: STREAMER_BRIDGE__RATE) is 'often'" in done.stderr
 
 
 @pytest.mark.broker
