@@ -43,7 +43,7 @@ Check = Callable[[], Iterator[_Line]]
 @click.command()
 @configured
 def command(settings: Settings) -> int:
-    """Reach Kafka, topics, group, store, voices, events and engine, and say a line of each: ok, warning or failed.
+    """Reach Kafka, topics, group, store, registry, voices, events and engine, and say of each: ok, warning or failed.
 
     Nothing is created, but the store is written to. Exit 0 where nothing failed, 2 for wrong configuration, else 1.
     """
@@ -54,6 +54,7 @@ def command(settings: Settings) -> int:
         "topics": kafka.topics,
         "group": kafka.group,
         "store": store.id,
+        "registry": lambda: _registry(settings),
         "voices": lambda: _voices(settings),
         "events": lambda: _events(settings),
         "engine": lambda: _engine(settings),
@@ -188,6 +189,20 @@ class _Store:
     def close(self) -> None:
         if self._store is not None:
             self._store.close()
+
+
+def _registry(settings: Settings) -> Iterator[_Line]:
+    from streamer.wire.opening import unregistered
+
+    url = settings.schema_registry.url
+    if not url:
+        yield _Line("ok", "none: records are Avro single objects")
+        return
+    missing = unregistered(settings)
+    for subject in missing:
+        yield _Line("failed", f"subject {subject} does not hold the schema of this version: run `streamer topics`")
+    if not missing:
+        yield _Line("ok", f"{url.rpartition('@')[2]}, which holds our schemas")
 
 
 def _voices(settings: Settings) -> Iterator[_Line]:

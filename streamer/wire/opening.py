@@ -15,6 +15,22 @@ from streamer.wire.registry import Registry
 Topic = Literal["requests", "completed", "failed"]
 
 
+def subject(topic: str) -> str:
+    """Where the schema of a topic's values is registered (Confluent's TopicNameStrategy)."""
+    return f"{topic}-value"
+
+
+def unregistered(settings: Settings) -> list[str]:
+    """The subjects that lack our schema. Errors: as `open_codecs`."""
+    registry, names = Registry(settings.schema_registry), settings.kafka.topics
+    ours = {
+        subject(names.requests): avro.requests().current,
+        subject(names.completed): avro.completed().current,
+        subject(names.failed): avro.failed().current,
+    }
+    return [name for name, schema in ours.items() if not registry.holds(name, schema)]
+
+
 def open_codecs(settings: Settings, clock: Clock, *writes: Topic) -> Codecs:
     """The codecs of the three topics; `writes`: those that the caller will encode for.
 
@@ -28,7 +44,7 @@ def open_codecs(settings: Settings, clock: Clock, *writes: Topic) -> Codecs:
     registry, names = Registry(settings.schema_registry), settings.kafka.topics
 
     def codec(topic: Topic, name: str, plain: AvroCodec[R]) -> ConfluentCodec[R]:
-        schema_id = registry.register(f"{name}-value", plain.current) if topic in writes else None
+        schema_id = registry.register(subject(name), plain.current) if topic in writes else None
         return ConfluentCodec(plain, registry, clock, schema_id)
 
     return Codecs(

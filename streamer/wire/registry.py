@@ -65,9 +65,16 @@ class Registry:
 
         Errors: ConfigurationError with the registry's reason: not compatible, no right; RegistryUnavailable.
         """
+        return self._answer(subject, schema, self._number)
+
+    def holds(self, subject: str, schema: Schema) -> bool:
+        """Whether the schema is registered in `subject`; changes nothing. Errors: as `register`."""
+        return self._answer(subject, schema, lambda *question: self._found(*question)[0] is not None)
+
+    def _answer(self, subject: str, schema: Schema, question: Callable[[Any, str, Any], T]) -> T:
         ours = self._api.Schema(json.dumps(schema), "AVRO")
         try:
-            return self._asked(lambda client: self._number(client, subject, ours))
+            return self._asked(lambda client: question(client, subject, ours))
         except self._api.SchemaRegistryError as error:
             raise ConfigurationError([self._refusal(subject, error)]) from error
 
@@ -105,16 +112,22 @@ class Registry:
             ) from error
 
     def _number(self, client: Any, subject: str, ours: Any) -> int:
-        try:
-            return int(client.lookup_schema(subject, ours).schema_id)
-        except self._api.SchemaRegistryError as error:
-            if error.error_code not in _NOT_FOUND:
-                raise
-            is_new = error.error_code == _NO_SUBJECT
+        number, is_new = self._found(client, subject, ours)
+        if number is not None:
+            return number
         if is_new and client.get_compatibility() == "NONE":
             # Apicurio's default checks nothing. A log holds records of all versions, so each must read them all.
             client.set_compatibility(subject, "BACKWARD_TRANSITIVE")
         return int(client.register_schema(subject, ours))
+
+    def _found(self, client: Any, subject: str, ours: Any) -> tuple[int | None, bool]:
+        """Its number there, if any, and whether the subject does not exist."""
+        try:
+            return int(client.lookup_schema(subject, ours).schema_id), False
+        except self._api.SchemaRegistryError as error:
+            if error.error_code not in _NOT_FOUND:
+                raise
+            return None, error.error_code == _NO_SUBJECT
 
     def _refusal(self, subject: str, error: Any) -> str:
         status, reason = error.http_status_code, error.error_message

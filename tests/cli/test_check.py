@@ -8,8 +8,9 @@ from streamer.kafka.base import Partition
 from streamer.store.disk import DiskStore
 from tests.cli.conftest import Deployment
 from tests.cli.processes import complaints, run
+from tests.wire.apicurio import Apicurio
 
-ALL = ["kafka", "topics", "group", "store", "voices", "events", "engine", "bridge"]
+ALL = ["kafka", "topics", "group", "store", "registry", "voices", "events", "engine", "bridge"]
 
 
 def states(stdout: bytes) -> dict[str, str]:
@@ -80,7 +81,10 @@ def test_without_kafka_all_else_is_checked(tmp_path: Path) -> None:
     variables = {"KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "STORE__URL": (tmp_path / "store").as_uri(), **failing}
     done = run("check", variables=variables)
     assert done.returncode == 1
-    assert states(done.stdout) == {**dict.fromkeys(ALL, "failed"), "voices": "ok", "events": "ok", "bridge": "ok"}
+    assert states(done.stdout) == {
+        **dict.fromkeys(ALL, "failed"),
+        **dict.fromkeys(["registry", "voices", "events", "bridge"], "ok"),
+    }
     assert b"failed kafka: 127.0.0.1:1 does not answer" in done.stdout
     assert b"set kafka.bootstrap_servers" in done.stdout
     assert b"failed engine: tone could not speak" in done.stdout
@@ -95,7 +99,7 @@ def test_wrong_configuration_is_told_beside_the_rest(tmp_path: Path) -> None:
     }
     done = run("check", variables=variables)
     assert done.returncode == 2
-    assert states(done.stdout) == {**dict.fromkeys(ALL, "failed"), "engine": "ok"}
+    assert states(done.stdout) == {**dict.fromkeys(ALL, "failed"), "engine": "ok", "registry": "ok"}
     assert b"failed bridge: bridge.token (environment: STREAMER_BRIDGE__TOKEN): required" in done.stdout
 
 
@@ -116,3 +120,25 @@ def test_all_errors_of_the_configuration_are_listed(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, b"")
     listed = "\n".join(complaints(done.stderr))
     assert all(word in listed for word in ("STREAMER_NOSUCH__KEY", "kafka.partitions", "store.place"))
+
+
+@pytest.mark.broker
+def test_schemas_that_are_not_registered_are_told_and_then_they_are(deployment: Deployment, apicurio: Apicurio) -> None:
+    variables = {**deployment.variables, "SCHEMA_REGISTRY__URL": apicurio.url}
+    done = run("check", variables=variables)
+    assert states(done.stdout)["registry"] == "failed"
+    subjects = [f"{topic}-value" for topic in deployment.kafka.topics.model_dump().values()]
+    for subject in subjects:
+        assert f"subject {subject} does not hold the schema of this version: run `streamer topics`" in (
+            done.stdout.decode()
+        )
+    assert run("topics", variables=variables).returncode == 0
+    assert f"ok registry {apicurio.url}, which holds our schemas" in run("check", variables=variables).stdout.decode()
+
+
+def test_a_registry_that_does_not_answer_is_told() -> None:
+    done = run(
+        "check", variables={"SCHEMA_REGISTRY__URL": "http://127.0.0.1:9", "KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:9"}
+    )
+    assert done.returncode == 1
+    assert b"failed registry: no Schema Registry answers at http://127.0.0.1:9" in done.stdout

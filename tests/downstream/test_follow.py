@@ -13,8 +13,10 @@ from streamer.records import (
     SpeechFailed,
     Timings,
 )
-from streamer.wire import avro
+from streamer.wire import avro, schemas
 from streamer.wire.base import Codecs
+from streamer.wire.confluent import ConfluentCodec
+from tests.wire.test_confluent import MemoryRegistry
 
 COMPLETED, FAILED = "tts.completed", "tts.failed"
 POSITION = Position(topic="tts.requests", partition=0, offset=7)
@@ -104,3 +106,24 @@ def test_what_is_no_result_is_told_with_its_position_and_passed() -> None:
     assert follower.undecodable == 3
     assert [(record.partition.topic, record.offset) for record, _ in topics.told] == [(COMPLETED, n) for n in range(3)]
     assert "not an Avro single object" in topics.told[0][1]
+
+
+def test_an_unknown_schema_is_waited_for_and_nothing_is_skipped() -> None:
+    topics, registry = Topics(), MemoryRegistry()
+    codec = ConfluentCodec(avro.completed(), registry, topics.clock, None)
+    topics.codecs = Codecs(avro.requests(), codec, avro.failed())
+    framed = ConfluentCodec(avro.completed(), registry, topics.clock, 3).encode(DONE)
+    for value in (avro.completed().encode(DONE), framed, avro.completed().encode(DONE)):
+        topics.write(COMPLETED, value)
+    follower = topics.follower(from_beginning=True)
+    registry.down = True
+    assert follower.poll(0) == [DONE]
+    began = topics.clock.now()
+    assert follower.poll(1.5) == follower.poll(1.5) == []
+    assert topics.clock.now() - began == 3.0
+    assert topics.waits == ["it is down"]
+    registry.down = False
+    registry.put(3, schemas.current("speech_completed"))
+    assert follower.poll(0, most=1) == [DONE]
+    assert follower.poll(0) == [DONE]
+    assert (follower.poll(0), follower.undecodable) == ([], 0)
