@@ -116,7 +116,7 @@ class Running(NamedTuple):
         behind = [read.result for read in results if read.result.id == good.id]
         assert len(behind) == 1
         assert isinstance(behind[0], SpeechCompleted)
-        check_audio(behind[0])
+        check_audio(behind[0], deployment.opened_store())
         position = behind[0].position
         before = (position.topic, position.partition, position.offset - 1)
         return [read for read in results if tuple(msgspec.structs.astuple(read.result.position)) == before], behind[0]
@@ -204,7 +204,7 @@ def test_a_record_without_an_id_gets_one_of_its_position(running: Running) -> No
     topic = deployment.admin.topics([name], 10.0)[name]
     assert topic is not None
     assert done.id == derived_id(topic.id, 0, behind.position.offset - 1)
-    check_audio(done)
+    check_audio(done, deployment.opened_store())
 
 
 def test_the_trace_of_a_request_is_the_trace_of_its_completion(running: Running) -> None:

@@ -84,7 +84,7 @@ def test_a_webhook_becomes_a_completion_with_its_trace(deployment: Deployment) -
         until(deployment.finished, "it is committed")
         [read] = deployment.results()
         assert isinstance(read.result, SpeechCompleted)
-        check_audio(read.result)
+        check_audio(read.result, deployment.opened_store())
         assert (read.result.id, read.result.text, read.result.metadata) == ("paid-1", body["text"], {"order": "A1"})
         assert dict(read.record.headers)["traceparent"] == TRACE.encode()
         steps = [entry for event in (RECEIVED, STARTED, COMMITTED) for entry in worker.journal.of(event)]

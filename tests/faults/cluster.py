@@ -18,6 +18,9 @@ from streamer.kafka.confluent import ConfluentBroker
 from streamer.observe.logs import logger
 from streamer.records import Result, SpeechCompleted, SpeechFailed, SpeechRequest
 from streamer.settings import Kafka, Topics
+from streamer.settings import Store as StoreChoice
+from streamer.store.base import Store
+from streamer.store.opening import open_store
 from streamer.wire import avro
 from tests.cli.processes import environment
 from tests.faults.workers import Worker
@@ -90,6 +93,11 @@ class Deployment:
     @property
     def partitions(self) -> list[Partition]:
         return [Partition(self.kafka.topics.requests, number) for number in range(self.kafka.partitions)]
+
+    def opened_store(self) -> Store:
+        """Its store, as a reader of one's own."""
+        variables = self.variables
+        return open_store(StoreChoice(url=variables["STORE__URL"], endpoint=variables.get("STORE__ENDPOINT", "")))
 
     # Commands
 

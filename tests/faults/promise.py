@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import wave
 from collections import Counter
 from collections.abc import Collection, Mapping
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from contextlib import closing
 
 from streamer.identity import Identity
-from streamer.records import SpeechCompleted, SpeechRequest
-from streamer.store.disk import DiskStore
+from streamer.records import Result, SpeechCompleted, SpeechRequest
+from streamer.store.base import Store
 from streamer.store.verdicts import Verdicts
 from streamer.wire import avro
 from tests.faults.cluster import Deployment
@@ -28,29 +28,34 @@ def check(deployment: Deployment, requests: Mapping[str, SpeechRequest], failing
         (record.partition.number, record.offset): avro.requests().decode(record.value)
         for record in deployment.records(deployment.kafka.topics.requests)
     }
-    verdicts = Verdicts(DiskStore(deployment.store))
-    failed = set()
-    for result, _ in reads:
-        request, position = requests[result.id], result.position
-        assert sent[position.partition, position.offset] == request
-        verdict = verdicts.latest(Identity(result.source, result.id))
-        assert verdict is not None
-        assert (verdict.owner.partition, verdict.owner.offset) == (position.partition, position.offset)
-        if isinstance(result, SpeechCompleted):
-            assert result.text == request.text
-            check_audio(result)
-        else:
-            failed.add(result.id)
+    with closing(deployment.opened_store()) as store:
+        failed = {result.id for result, _ in reads if not _kept(store, result, requests[result.id], sent)}
     assert failed == set(failing)
     return len(reads) - len(failed)
 
 
-def check_audio(result: SpeechCompleted) -> None:
+def _kept(store: Store, result: Result, request: SpeechRequest, sent: Mapping[tuple[int, int], SpeechRequest]) -> bool:
+    """Its record and its verdict are as it says. Whether it has audio, which is then right."""
+    position = result.position
+    assert sent[position.partition, position.offset] == request
+    verdict = Verdicts(store).latest(Identity(result.source, result.id))
+    assert verdict is not None
+    assert (verdict.owner.partition, verdict.owner.offset) == (position.partition, position.offset)
+    if not isinstance(result, SpeechCompleted):
+        return False
+    assert result.text == request.text
+    check_audio(result, store)
+    return True
+
+
+def check_audio(result: SpeechCompleted, store: Store) -> None:
     audio = result.audio
-    path = Path(unquote(urlsplit(audio.uri).path))
-    data = path.read_bytes()
-    assert (len(data), hashlib.sha256(data).hexdigest()) == (audio.bytes, audio.sha256), path
-    with wave.open(str(path)) as file:
+    key = "/".join(audio.uri.split("/")[-2:])
+    assert store.uri(key) == audio.uri
+    data = store.get(key)
+    assert data is not None, audio.uri
+    assert (len(data), hashlib.sha256(data).hexdigest()) == (audio.bytes, audio.sha256), audio.uri
+    with wave.open(io.BytesIO(data)) as file:
         pcm = file.readframes(file.getnframes())
         assert (file.getframerate(), file.getnframes()) == (audio.sample_rate, audio.frames)
     assert hashlib.sha256(pcm).hexdigest() == audio.pcm_sha256

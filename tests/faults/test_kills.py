@@ -197,5 +197,6 @@ def test_a_short_request_is_done_before_a_long_one_ahead_of_it(kafka: str, uniqu
         assert done["long"].position.partition == done["short"].position.partition == 1
         assert done["short"].completed_at < done["long"].completed_at
         assert [entry["task_id"] for entry in worker.journal.of(COMMITTED)] == ["short", "long"]
+        store = deployment.opened_store()
         for result in done.values():
-            check_audio(result)
+            check_audio(result, store)
