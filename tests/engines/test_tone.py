@@ -8,6 +8,7 @@ from streamer.engines.base import Failure, Speech
 from streamer.engines.tone import FREE_ROWS, SAMPLE_RATE, SLICE, ToneSynthesizer
 from streamer.errors import EngineError
 from streamer.settings import Tone
+from streamer.worker.verify import verify
 from tests.engines.contract import OTHER, finish, samples, speak, utterance
 
 
@@ -130,6 +131,33 @@ def test_a_share_of_texts_fails_and_always_the_same() -> None:
         )
     assert runs[0] == runs[1]
     assert 130 < len(runs[0]) < 270
+
+
+def test_silence_on_demand_always_or_with_one_seed() -> None:
+    engine = opened()
+    always, with_it, without = speak(
+        engine, utterance("a [[silent]]"), utterance("a [[silent:7]]", seed=7), utterance("a [[silent:7]]", seed=8)
+    )
+    assert [sound.any() for sound in (always, with_it, without)] == [False, False, True]
+    assert len(always) == len(without) - len(":7") * 120
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.005, 0.25])
+def test_its_speech_is_within_its_bounds_and_nothing_else_is(seconds: float) -> None:
+    engine = opened(seconds_per_character=seconds)
+    bounds = engine.profile.bounds
+    assert bounds is not None
+    for text in ("a", "好", "Order 42, 王先生!", "x" * 500):
+        for seed in range(20):
+            (sound,) = speak(engine, utterance(text, seed=seed))
+            assert verify(sound, SAMPLE_RATE, text, bounds) is None
+    (sound,) = speak(engine, utterance("x" * 100))
+    for wrong in (sound[: len(sound) // 2], np.concatenate([sound, sound]), sound * 0):
+        assert verify(wrong, SAMPLE_RATE, "x" * 100, bounds) is not None
+
+
+def test_tones_shorter_than_their_period_are_not_verified() -> None:
+    assert opened(seconds_per_character=0).profile.bounds is None
 
 
 @pytest.mark.parametrize("text", ["[[", "[[fail", "[[fail:]]", "[[fail:x]]", "[fail]", "[[other]]"])

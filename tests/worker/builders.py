@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from prometheus_client import CollectorRegistry
 
 from streamer.clock import ManualClock
-from streamer.engines.base import Failure, Profile, Speech, Ticket, Utterance
+from streamer.engines.base import Failure, Profile, Speech, SpeechBounds, Ticket, Utterance
 from streamer.errors import StoreRejected, StoreUnavailable
 from streamer.kafka.base import Commit, Headers, Message, Partition, Record
 from streamer.kafka.memory import Faults, MemoryCluster
@@ -34,7 +35,7 @@ from streamer.worker.metadata import Finished, MetadataCodec
 from streamer.worker.pool import Done, Work, run
 from streamer.worker.start import Allowed
 from streamer.worker.synthesis import EngineHost
-from streamer.worker.task import Task, TaskReader
+from streamer.worker.task import RequestCodec, Task, TaskReader
 from streamer.worker.tenure import Tenure
 
 TOPIC = "tts.requests"
@@ -44,6 +45,21 @@ STORE_ID = "0123456789abcdef"
 CODECS = Codecs(avro.requests(), avro.completed(), avro.failed())
 VOICES = Voices({"plain": Voice(name="plain"), "vip": Voice(name="vip", rate=135)}, "plain")
 NO_EVENTS = Events({})
+RULES = """
+[events.paid]
+template = "order {{ data.n }} is paid"
+voice = "vip"
+when = "data.n != -1"
+ttl = "10s"
+[events.empty]
+template = "{% if false %}x{% endif %}"
+"""
+
+
+def rules(folder: Path, text: str = RULES) -> Events:
+    file = folder / "events.toml"
+    file.write_text(text)
+    return Events.load(file, VOICES)
 
 
 def codec() -> MetadataCodec:
@@ -73,8 +89,8 @@ def record(
     return Record(partition=partition, offset=offset, key=key, value=value, headers=headers, timestamp=timestamp)
 
 
-def reader() -> TaskReader:
-    return TaskReader(CODECS.requests, "cluster", TOPIC_ID, NO_EVENTS.ttl)
+def reader(codec: RequestCodec = CODECS.requests, events: Events = NO_EVENTS) -> TaskReader:
+    return TaskReader(codec, "cluster", TOPIC_ID, events.ttl)
 
 
 def task(id: str = "a", text: str | None = "hello", offset: int = 0, of: Tenure | None = None, **fields: Any) -> Task:
@@ -97,12 +113,22 @@ class ScriptedEngine:
     """Speaks everything at the next step, but what the script names by its text."""
 
     def __init__(self, capacity: int = 100) -> None:
-        self.profile = Profile(name="script", revision="1", sample_rate=24_000, capacity=capacity, step_limit=1.0)
+        self.profile = Profile(
+            name="script",
+            revision="1",
+            sample_rate=24_000,
+            capacity=capacity,
+            step_limit=1.0,
+            bounds=SpeechBounds(least_rms=0.001),
+        )
         self.raises: Exception | None = None
         self.refuses: set[str] = set()
         self.held: set[str] = set()
         self.fails: set[str] = set()
         self.out_of_memory = False
+        self.silent: dict[str, set[int]] = {}
+        """Text → seeds with which it is spoken as silence."""
+        self.seeds: list[int] = []
         self.submitted: list[str] = []
         self.cancelled: list[Ticket] = []
         self.closed = False
@@ -113,6 +139,7 @@ class ScriptedEngine:
         if utterance.text in self.refuses:
             raise RuntimeError("refused")
         self.submitted.append(utterance.text)
+        self.seeds.append(utterance.seed)
         ticket = Ticket(next(self._tickets))
         self._rows[ticket] = utterance
         return ticket
@@ -128,7 +155,8 @@ class ScriptedEngine:
             if utterance.text in self.fails:
                 ended.append(Failure(ticket, "injected", out_of_memory=self.out_of_memory))
             else:
-                ended.append(Speech(ticket, np.arange(240, dtype=np.int16)))
+                silent = utterance.seed in self.silent.get(utterance.text, ())
+                ended.append(Speech(ticket, np.arange(240, dtype=np.int16) * (not silent)))
         return ended
 
     def cancel(self, ticket: Ticket) -> None:

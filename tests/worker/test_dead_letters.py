@@ -55,3 +55,16 @@ def test_the_window_is_as_long_as_it_says() -> None:
     for _ in range(5):
         letters.spoken()
     letters.failed("x")  # 5 of the last 10: the first one is the eleventh
+
+
+def test_what_had_been_counted_as_spoken_is_counted_as_failed_instead() -> None:
+    limit = DeadLetters(10, 0.5)
+    for _ in range(4):
+        limit.spoken()
+        limit.failed("rejected", spoken=True)
+    for _ in range(5):
+        limit.spoken()
+    with pytest.raises(DeadLetterLimit, match="5 of the last 9 records"):
+        limit.failed("rejected", spoken=True)
+    fresh = DeadLetters(10, 0.5)
+    fresh.failed("of what left the window as spoken long ago", spoken=True)

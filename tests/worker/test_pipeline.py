@@ -3,12 +3,14 @@ from __future__ import annotations
 import pytest
 
 from streamer.clock import ManualClock
-from streamer.engines.base import Failure, Speech
+from streamer.engines.base import Failure, Speech, Synthesizer
 from streamer.errors import DeadLetterLimit, StopWorker
 from streamer.kafka.base import Headers
-from streamer.records import FOLLOWS, ORIGIN, SpeechCompleted, SpeechFailed
+from streamer.records import FOLLOWS, ORIGIN, SpeechCompleted, SpeechFailed, SpeechRequest
+from streamer.render.events import Events
 from streamer.store.encoding import encode
 from streamer.store.verdicts import Failed, Verdicts
+from streamer.wire.base import Codec
 from streamer.worker.admission import Admission
 from streamer.worker.dead_letters import DeadLetters
 from streamer.worker.keeper import Keeper
@@ -38,17 +40,26 @@ MAX_TEXT = 100
 class Line:
     """A pipeline, and what settled in its ledgers."""
 
-    def __init__(self, window: int = 50, attempts: int = 2) -> None:
-        self.clock, self.store, self.pool = ManualClock(), TroubledStore(), HandPool()
+    def __init__(
+        self,
+        window: int = 50,
+        attempts: int = 2,
+        events: Events = NO_EVENTS,
+        codec: Codec[SpeechRequest] = CODECS.requests,
+        clock: ManualClock | None = None,
+        engine: Synthesizer | None = None,
+    ) -> None:
+        self.clock, self.store, self.pool = clock or ManualClock(), TroubledStore(), HandPool()
         self.engine = ScriptedEngine(1000)
-        self.host = EngineHost(self.engine, self.clock)
+        speaking = engine or self.engine
+        self.host = EngineHost(speaking, self.clock)
         self.tenure = tenure()
         self.pipeline = Pipeline(
             Parts(
-                reader=reader(),
-                load_schema=CODECS.requests.load,
+                reader=reader(codec, events),
+                load_schema=codec.load,
                 pool=self.pool,
-                keeper=Keeper(self.store, encode, self.engine.profile, self.clock, format="wav", sample_rate=24_000),
+                keeper=Keeper(self.store, encode, speaking.profile, self.clock, format="wav", sample_rate=24_000),
                 engine=self.host,
                 admission=Admission(1000, attempts),
                 results=Results(
@@ -58,7 +69,7 @@ class Line:
                     failed_topic="tts.failed",
                     max_failed_bytes=8_000_000,
                 ),
-                utterances=Utterances(NO_EVENTS, VOICES, MAX_TEXT),
+                utterances=Utterances(events, VOICES, MAX_TEXT),
                 dead_letters=DeadLetters(window, 0.6),
                 journal=journal(),
                 clock=self.clock,
