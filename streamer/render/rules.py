@@ -63,7 +63,7 @@ class Rule(NamedTuple):
     ttl: float | None
     """Seconds."""
     hash: str
-    """Hex digest of all that changes text, voice, or whether it is spoken."""
+    """Hex digest of the renderer's version and all that the rule says, defaults included."""
 
 
 Shape = TypeVar("Shape", bound=Defaults)
@@ -79,11 +79,12 @@ class RuleReader:
         self.problems: list[str] = []
 
     def defaults(self, table: dict[str, Any]) -> dict[str, Any]:
-        """The table, without what is wrong in it."""
+        """The table; empty where it is wrong, so that no rule repeats what stands in `problems` already."""
+        before = len(self.problems)
         found = self._shaped("[defaults]", table, Defaults)
         if found is not None:
             self._common("[defaults]", found)
-        return table if found is not None else {}
+        return table if len(self.problems) == before else {}
 
     def rule(self, kind: str, table: dict[str, Any], defaults: dict[str, Any]) -> Rule | None:
         """None where it is wrong, which then stands in `problems`."""

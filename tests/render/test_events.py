@@ -202,6 +202,7 @@ def test_all_that_is_wrong_is_listed_at_once(tmp_path: Path) -> None:
         ("events = 3\n", "[events]: is no table"),
         ("defaults = 3\n[events.a]\ntemplate = 'x'", "[defaults]: is no table"),
         ("[defaults]\nvoice = 'ghost'\n[events.a]\ntemplate = 'x'\nvoice = 'vip'", "[defaults], voice: there is no"),
+        ("[defaults]\nvoice = 'ghost'\n[events.a]\ntemplate = 'x'\n[events.b]\ntemplate = 'x'", "there is no voice"),
         ("[defaults]\ntemplate = 'x'\n[events.a]\ntemplate = 'x'", "[defaults], template: is no key of it"),
         ("[events.a]\ntemplate = 'x'\nttl = 0", "event 'a', ttl: must be seconds above 0"),
         ("[events.a]\ntemplate = 'x'\nttl = inf", "event 'a', ttl: must be seconds above 0"),
