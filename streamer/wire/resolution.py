@@ -78,7 +78,11 @@ class _Unfolding:
                 raise Unreadable(f"contains itself ({node['name']})")
             within = (*within, node["name"])
             return node | {"fields": [field | {"type": self.of(field["type"], within)} for field in node["fields"]]}
-        return node | {inner: self.of(node[inner], within) for inner in ("items", "values") if inner in node}
+        unfolded = node | {inner: self.of(node[inner], within) for inner in ("items", "values") if inner in node}
+        if "items" in unfolded and _takes_nothing(unfolded["items"]):
+            # A few bytes could say that there are 2^62 of them, and reading would never end.
+            raise Unreadable("has an array of items without bytes")
+        return unfolded
 
 
 def _problems(written: Any, ours: schemas.Schema) -> Iterator[str]:
@@ -116,6 +120,12 @@ def _times(written: Mapping[str, Any], ours: schemas.Schema) -> Iterator[str]:
         for said in _logical(fields.get(field["name"])) if meant else ():
             if said not in meant:
                 yield f"{field['name']} is in {said}, not in {', '.join(meant)}"
+
+
+def _takes_nothing(node: Any) -> bool:
+    if _type(node) == "record":
+        return all(_takes_nothing(field["type"]) for field in node["fields"])
+    return _type(node) == "null" or (_type(node) == "fixed" and not node["size"])
 
 
 def _logical(kind: Any) -> list[str]:

@@ -54,6 +54,11 @@ def problem(schema: Any, *references: Any, ours: str = "speech_request") -> str:
         (record(SOURCE, {"name": "x", "type": {"type": "array", "items": "SpeechRequest"}}), "contains itself"),
         (record(SOURCE, {"name": "x", "type": "com.acme.Unknown"}), "is no valid Avro schema (UnknownType"),
         ({"type": "record"}, "is no valid Avro schema"),
+        (record(SOURCE, {"name": "x", "type": {"type": "array", "items": "null"}}), "array of items without bytes"),
+        (
+            record(SOURCE, {"name": "x", "type": {"type": "array", "items": record(name="Empty")}}),
+            "array of items without bytes",
+        ),
     ],
 )
 def test_why_a_schema_cannot_be_read(schema: Any, expected: str) -> None:
