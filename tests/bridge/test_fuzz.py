@@ -59,7 +59,11 @@ def bodies(*names: str) -> st.SearchStrategy[bytes]:
 
 GOOD = st.fixed_dictionaries({"id": st.sampled_from("12"), "text": st.sampled_from("ab")})
 REQUESTS = bodies(*RequestBody.__struct_fields__) | GOOD.map(json.dumps).map(str.encode)
-EVENTS = bodies(*SourceEventBody.__struct_fields__)
+PAID = st.fixed_dictionaries(
+    {"type": st.sampled_from(["order.paid", ""]), "data": st.just({"a": 1.10})},
+    optional={name: LIKELY[name] for name in ("id", "format", "seed", "metadata")},
+)
+EVENTS = bodies(*SourceEventBody.__struct_fields__) | PAID.map(json.dumps).map(str.encode)
 PATHS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"])).map(lambda text: quote(text, safe="")),
     st.text("abc/%2fF0.+~;=", max_size=12),
@@ -67,7 +71,7 @@ PATHS = st.one_of(
 )
 QUERIES = st.sampled_from(["", "?source=shop", "?source=shop&download=1"])
 ODD_QUERIES = st.text("source=dwnla&%f?", max_size=20).map("?{}".format)
-RANGES = st.from_regex(r"\A(bytes|byte)?=?[0-9]{0,3}-?[0-9]{0,3}(,-?[0-9]{1,2})?\Z") | st.text("bytes=-,0123456789 ")
+RANGES = st.from_regex(r"\Abytes=[0-9]{0,3}-[0-9]{0,3}\Z") | st.text("bytes=-, 0123456789")
 CONDITIONS = st.sampled_from(["*", '"', 'W/"a"'])
 KINDS = st.sampled_from(["application/json", "application/x-ndjson", "application/jsonl", "text/plain", ""])
 
@@ -96,7 +100,7 @@ class Fuzzed:
         return self._taken
 
     def holds(self, status: int, answer: Any) -> None:
-        self.statuses[status] += 1
+        self.statuses[int(status)] += 1
         assert status < 500, answer
         if status == 202:
             assert answer["task_id"] in self.taken()
@@ -168,7 +172,7 @@ def events(fuzzed: Fuzzed) -> Callable[[], None]:
         )
         fuzzed.holds(answer.status_code, answer.json())
 
-    @settings(thorough, max_examples=1_000)
+    @settings(thorough, max_examples=1_200)
     @given(st.just("shop") | PATHS, EVENTS)
     def property(source: str, body: bytes) -> None:
         fuzzed.run(scenario(source, body))
