@@ -32,7 +32,7 @@ from tests.wire.apicurio import Apicurio
 from tests.wire.test_avro import RECORDS
 
 REQUEST = RECORDS["speech_request"]
-# Their default asks the registry for an association of the topic first, which Apicurio may leave without an answer.
+# Their default first asks the registry for an association of the topic; Apicurio was seen not to answer that.
 SUBJECTS = {"subject.name.strategy": topic_subject_name_strategy}
 INCOMPATIBLE = {
     "type": "record",
