@@ -102,7 +102,7 @@ def test_a_wrong_line_does_not_stop_the_others(tmp_path: Path) -> None:
         9: ("invalid_request", "id: is no file name; give"),
         10: ("invalid_request", "same file as line 1"),
         11: ("invalid_request", "output_name: is no file name"),
-        12: ("template_error", "give text instead"),
+        12: ("template_error", "order.paid"),
         13: ("voice_unknown", "prompt"),
         14: ("invalid_request", "sample_rate"),
         15: ("synthesis_failed", "[[fail]] (attempts: 3)"),
@@ -171,3 +171,44 @@ def test_a_file_that_cannot_be_written_stops_it(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert b"cannot write" in result.stderr
     assert b"Traceback" not in result.stderr
+
+
+def test_events_are_spoken_in_the_words_of_their_rules(tmp_path: Path) -> None:
+    rules = tmp_path / "events.toml"
+    rules.write_text('[events.paid]\ntemplate = "order {{ data.n }} is paid"\nwhen = "data.n > 0"\n')
+    status, results = synth(
+        tmp_path / "out",
+        {"event": {"type": "paid", "data": {"n": 5}}},
+        {"text": "order 5 is paid", "seed": 1},
+        {"event": {"type": "paid", "data": {"n": -5}}},
+        {"event": {"type": "paid", "data": {}}},
+        variables={"EVENTS__FILE": str(rules)},
+    )
+    assert status == 1
+    assert results[0]["duration"] == results[1]["duration"]
+    assert [one["error"]["code"] for one in results[2:]] == ["not_wanted", "template_error"]
+    assert "data.n" in results[3]["error"]["message"]
+
+
+def test_a_file_of_rules_that_is_wrong_lists_everything(tmp_path: Path) -> None:
+    rules = tmp_path / "events.toml"
+    rules.write_text('[events.paid]\ntemplate = "{{"\n[events.sent]\ntemplate = "x"\nvoice = "nobody"\n')
+    for command in (["synth", "-", "--out", str(tmp_path)], ["worker", "--process", "0", "--instance", "a"]):
+        result = run(*command, variables=TONE | {"EVENTS__FILE": str(rules)})
+        assert result.returncode == 2
+        for word in (b"paid", b"sent", b"nobody"):
+            assert word in result.stderr
+
+
+def test_speech_that_is_rejected_is_made_once_more(tmp_path: Path) -> None:
+    status, results = synth(
+        tmp_path,
+        {"text": "[[silent:5]]", "seed": 5},
+        {"text": "[[silent]]", "seed": 5},
+        {"text": "[[silent:5]]", "seed": 6, "output_name": "with the next seed"},
+    )
+    assert status == 1
+    assert results[0]["sha256"] == results[2]["sha256"]
+    assert results[1]["error"]["code"] == "speech_rejected"
+    assert "least_rms of engine tone; seed 6, and the one before it" in results[1]["error"]["message"]
+    assert not (tmp_path / "2.wav").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import struct
@@ -74,10 +75,25 @@ RECORDS = {
     "no source": Bad(changed(source=""), "invalid_request", ("source: is empty", "name the system")),
     "a long id": Bad(changed(id="i" * 10_000), "invalid_request", ("id: has 10000 characters", "at most 200")),
     "expired": Bad(changed(expires_at=1_000), "expired", ("expires_at 1000",)),
-    "an event": Bad(
-        changed(text=None, event=Event(type="order.paid", data='{"order":"A1"}')),
+    "an event without a rule": Bad(
+        changed(text=None, event=Event(type="order.eaten", data='{"order":"A1"}')),
         "template_error",
-        ("event: this version renders no events yet", "send text"),
+        ("there is no rule for 'order.eaten'", "events.file"),
+    ),
+    "an event that lacks a field": Bad(
+        changed(text=None, event=Event(type="order.paid", data='{"amount":5}')),
+        "template_error",
+        ("data.order_id", "order.paid"),
+    ),
+    "an event that nobody wants to hear": Bad(
+        changed(text=None, event=Event(type="order.paid", data='{"order_id":"A1","amount":0}')),
+        "not_wanted",
+        ("'order.paid'", "condition"),
+    ),
+    "a text that fails": Bad(changed(text="[[fail]]"), "synthesis_failed", ("[[fail]]",)),
+    "a text that breaks its batch": Bad(changed(text="[[raise]]"), "synthesis_failed", ("[[raise]]",)),
+    "a text that is spoken as silence": Bad(
+        changed(text="[[silent]]", seed=5), "speech_rejected", ("silent", "at least 0.01", "seed 6")
     ),
     "unknown voice": Bad(changed(voice="nobody"), "voice_unknown", ("voice: no preset 'nobody'", "known: support")),
     "a garbage streamer-follows": Bad(
@@ -242,3 +258,44 @@ def test_another_request_under_a_known_id_is_a_conflict(running: Running) -> Non
     assert "under a new id" in failed.message
     again, _ = running.send("repeated", deployment.message(request, 1))
     assert again == []
+
+
+def test_an_event_is_heard(running: Running) -> None:
+    deployment = running.deployment
+    event = Event(type="order.paid", data='{"order_id":"A1","amount":5,"customer":{"tier":"VIP"}}')
+    request = msgspec.structs.replace(GOOD, id="event", text=None, event=event)
+    [read] = running.send("event", deployment.message(request, 0))[0]
+    assert isinstance(read.result, SpeechCompleted)
+    assert read.result.voice == "vip"
+    assert "A" in read.result.text
+    check_audio(read.result, deployment.opened_store())
+
+
+def test_speech_that_was_rejected_is_heard_with_the_next_seed(running: Running) -> None:
+    deployment = running.deployment
+    request = msgspec.structs.replace(GOOD, id="silent", text="[[silent:5]]", seed=5)
+    [read] = running.send("silent", deployment.message(request, 0))[0]
+    assert isinstance(read.result, SpeechCompleted)
+    assert read.result.engine.seed == 6
+
+
+def test_bad_ones_among_many_harm_nobody_and_are_counted_by_code(running: Running) -> None:
+    deployment = running.deployment
+    texts = ["[[fail]]", "[[raise]]", "[[silent]]"]
+    bad = {f"bad {number}": text for number, text in enumerate(texts * 2)}
+    good = {f"good {number}": f"text {number}" for number in range(60)}
+    mixed = sorted((bad | good).items(), key=lambda item: hashlib.sha256(item[0].encode()).digest())
+    deployment.publish([deployment.message(msgspec.structs.replace(GOOD, id=id_, text=text), 1) for id_, text in mixed])
+    until(deployment.finished, "bad ones among many", 60)
+    ended = {read.result.id: read.result for read in deployment.results()}
+    assert all(isinstance(ended[id_], SpeechCompleted) for id_ in good)
+    codes = {"[[fail]]": "synthesis_failed", "[[raise]]": "synthesis_failed", "[[silent]]": "speech_rejected"}
+    for id_, text in bad.items():
+        result = ended[id_]
+        assert isinstance(result, SpeechFailed)
+        assert result.code == codes[text]
+    done = deployment.run("failed", "--json")
+    assert done.returncode == 0, done.stderr
+    counts = {group["code"]: group["count"] for group in map(json.loads, done.stdout.splitlines())}
+    all_failed = [read.result.code for read in deployment.results() if isinstance(read.result, SpeechFailed)]
+    assert counts == {code: all_failed.count(code) for code in set(all_failed)}
