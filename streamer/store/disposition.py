@@ -19,7 +19,7 @@ def with_extension(name: str, extension: str) -> str:
 def attachment(name: str) -> str:
     """The value of Content-Disposition, ASCII whatever the name: RFC 6266, with the name as RFC 8187 encodes it."""
     stem, dot, extension = _NEVER.sub("_", name).rpartition(".")
-    # Cut between characters, before the extension: an object's headers have 2 KiB.
+    # Cut before the extension: S3 takes 8 KiB of headers, and a character may need twelve bytes.
     exact = f"{stem[:_LONGEST]}{dot}{extension[:_LONGEST]}"
     plain = _NOT_PLAIN.sub("_", exact)
     encoded = "" if plain == exact else f"; filename*=UTF-8''{quote(exact, safe='')}"

@@ -32,7 +32,7 @@ def proxy(s3: S3Server) -> Iterator[FaultProxy]:
         yield proxy
 
 
-def deployed(kafka: str, folder: Path, name: str, endpoint: str, **variables: str) -> Deployment:
+def deployed(kafka: str, folder: Path, name: str, endpoint: str, call_limit: float = 10) -> Deployment:
     return Deployment(
         kafka,
         folder,
@@ -44,12 +44,18 @@ def deployed(kafka: str, folder: Path, name: str, endpoint: str, **variables: st
         ENGINE__ATTEMPTS="1",
         KAFKA__SESSION_TIMEOUT="3",
         WORKER__DRAIN_TIMEOUT="60",
-        **variables,
+        WORKER__CALL_LIMIT=str(call_limit),
     )
 
 
 def back_offs(storm: Storm) -> int:
     return sum(len(worker.journal.of(_BACKING_OFF)) for worker in storm.all)
+
+
+def waits(storm: Storm) -> None:
+    """Until a worker backs off that did not before."""
+    before = back_offs(storm)
+    until(lambda: back_offs(storm) > before, "a worker that waits for the server")
 
 
 def test_every_request_once_through_kills_of_the_server_and_of_workers(
@@ -63,9 +69,8 @@ def test_every_request_once_through_kills_of_the_server_and_of_workers(
         storm = Storm(deployment, deployment.worker)
         for number in range(6):
             storm.progress(60)
-            before = back_offs(storm)
             s3.kill()
-            until(lambda before=before: back_offs(storm) > before, "a worker that waits for the server")
+            waits(storm)
             if number % 2:
                 storm.kill("ab"[number // 2 % 2], tree=number == 3)
             s3.start()
@@ -119,7 +124,7 @@ def test_a_server_that_accepts_and_says_nothing_is_waited_for(
     """Longer than the watchdog allows a call, by the same process."""
     requests, failing = tone_requests(random.Random(41), 150)
     name = unique("s3")[-40:].strip("-")
-    with deployed(kafka, tmp_path, name, proxy.endpoint, WORKER__CALL_LIMIT="3") as deployment:
+    with deployed(kafka, tmp_path, name, proxy.endpoint, call_limit=3) as deployment:
         deployment.topics()
         worker = deployment.worker("a").ready()
         child = worker.child
