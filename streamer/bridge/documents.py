@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -125,7 +125,3 @@ class ReadyBody(msgspec.Struct, frozen=True):
     status: Literal["ready", "not ready", "draining"]
     kafka: str = "ok"
     store: str = "ok"
-
-
-Document = Any
-"""Whatever msgspec encodes as a JSON object."""

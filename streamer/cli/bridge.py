@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port; 0 for any free one; instead of bridge.port.")
 @configured
 def command(settings: Settings, host: str | None, port: int | None) -> int:
-    """Take webhooks (POST /webhook/tts) and publish requests. Prints `ready http://HOST:PORT` once it listens."""
+    """Take requests over HTTP (POST /webhook/tts and others) and publish them; tell what became of them.
+
+    GET /openapi.json describes every route. Prints `ready http://HOST:PORT` once it listens.
+    """
     import os
     import uuid
 

@@ -100,6 +100,9 @@ class LostStore(MemoryStore):
         self.lost_parts = False
         self.back = threading.Event()
 
+    def absent(self, key: str) -> bool:
+        return False  # as a store that is reached over a network
+
     def get(self, key: str) -> bytes | None:
         if self.hanging:
             self.back.wait()

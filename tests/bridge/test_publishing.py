@@ -27,7 +27,7 @@ class Scripted:
         self._waiting.append(delivered)
 
     def poll(self, timeout: float) -> int:
-        if self.broken.wait(0.01):
+        if self.broken.is_set():
             raise FatalClient("gone")
         if len(self._waiting) < self._batch:
             return 0
@@ -45,23 +45,13 @@ class Scripted:
         self.closed = True
 
 
-def test_the_loop_is_woken_once_a_poll() -> None:
+def test_acknowledgements_come_on_the_loop() -> None:
     publisher = Scripted(batch=100)
 
     async def scenario() -> None:
-        loop = asyncio.get_running_loop()
         publishing = Publishing(publisher)
-        wakings = 0
-        wake = loop.call_soon_threadsafe
-
-        def counted(*arguments: object, **keywords: object) -> object:
-            nonlocal wakings
-            wakings += 1
-            return wake(*arguments, **keywords)  # type: ignore[arg-type]
-
-        loop.call_soon_threadsafe = counted  # type: ignore[assignment, method-assign]
         told: list[str] = []
-        done = loop.create_future()
+        done = asyncio.get_running_loop().create_future()
 
         def published(error: Exception | None) -> None:
             told.append(threading.current_thread().name)
@@ -72,11 +62,35 @@ def test_the_loop_is_woken_once_a_poll() -> None:
             publishing.publish(MESSAGE, published)
         async with asyncio.timeout(20):
             assert await done is None
-        assert wakings == publisher.polls_with_acks == 1
-        assert set(told) == {threading.current_thread().name}
-        assert publisher.threads == {"publisher"}
+        assert set(told) == publisher.threads == {threading.current_thread().name}
+        assert publisher.polls_with_acks == 1
         assert await publishing.close(1.0) == 0
         assert publisher.closed
+
+    asyncio.run(scenario())
+
+
+def test_a_callback_that_fails_stops_no_polling() -> None:
+    publisher = Scripted()
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        complaints: list[object] = []
+        loop.set_exception_handler(lambda _, context: complaints.append(context["exception"]))
+        publishing = Publishing(publisher)
+        done = loop.create_future()
+
+        def failing(_: Exception | None) -> None:
+            raise ZeroDivisionError
+
+        publishing.publish(MESSAGE, failing)
+        while not complaints:
+            await asyncio.sleep(0.001)
+        publishing.publish(MESSAGE, done.set_result)
+        async with asyncio.timeout(20):
+            assert await done is None
+        assert [type(each) for each in complaints] == [ZeroDivisionError]
+        await publishing.close(1.0)
 
     asyncio.run(scenario())
 

@@ -97,6 +97,23 @@ def test_a_large_body_is_refused_announced_or_not() -> None:
     asyncio.run(scenario())
 
 
+def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamer.bridge.gate._BODY_TIMEOUT", 0.05)
+    never = asyncio.Event()
+
+    async def chunks() -> Any:
+        yield b"{"
+        await never.wait()
+
+    async def scenario() -> None:
+        async with running() as bridge:
+            response = await bridge.post(content=chunks(), headers={"content-type": "application/json"})
+            assert (response.status_code, response.json()["code"]) == (408, "body_timeout")
+            assert response.headers["connection"] == "close"
+
+    asyncio.run(scenario())
+
+
 def test_a_request_that_no_record_takes_is_refused() -> None:
     async def scenario() -> None:
         async with running(max_bytes=10_000) as bridge:

@@ -167,6 +167,10 @@ def test_what_it_accepts_is_in_kafka(deployment: Deployment) -> None:
                     await asyncio.sleep(0.05)
             posts = [client.post("/webhook/tts", json={**HELLO, "id": str(n)}) for n in (*range(20), *range(20))]
             assert [response.status_code for response in await asyncio.gather(*posts)] == [202] * 40
+            slashed = await client.post("/webhook/tts", json={**HELLO, "id": "0/%2F 单"})
+            assert slashed.status_code == 202
+            job = await client.get("/jobs/0%2F%252F%20%E5%8D%95", params={"source": "shop"})
+            assert (job.status_code, job.json()["state"], job.json()["id"]) == (200, "accepted", "0/%2F 单")
             skipped = await client.post("/webhook/tts", json={**HELLO, "id": "done"})
             assert (skipped.status_code, skipped.json()["state"]) == (200, "completed")
             conflict = await client.post("/webhook/tts", json={**HELLO, "id": "done", "text": "other"})
@@ -176,7 +180,7 @@ def test_what_it_accepts_is_in_kafka(deployment: Deployment) -> None:
         asyncio.run(scenario(address(process)))
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
-    assert {avro.requests().decode(record.value).id for record in drained(reader)} == {str(n) for n in range(20)}
+    assert {avro.requests().decode(record.value).id for record in drained(reader)} == {*map(str, range(20)), "0/%2F 单"}
 
 
 def drained(reader: Reader) -> list[Record]:
