@@ -162,9 +162,9 @@ class Bridge:
     def _depart(self, flight: _Flight, named: bool) -> None:
         self._flights[flight.identity] = flight
         flight.timer = self._loop.call_later(self._ack_timeout, self._late, flight)
-        if named:
+        if named and not self._lookups.absent(flight.identity):
             self._lookups.ask(flight.identity, partial(self._found, flight))
-        else:  # an id that was made just now has no verdict
+        else:  # an id that was made just now has no verdict either
             self._publish(flight)
 
     def _found(self, flight: _Flight, verdict: Verdict | StreamerError | None) -> None:

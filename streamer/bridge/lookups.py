@@ -29,6 +29,10 @@ class Lookups:
         for number in range(threads):
             threading.Thread(target=self._run, name=f"lookup-{number}", daemon=True).start()
 
+    def absent(self, identity: Identity) -> bool:
+        """Whether there is no verdict, where the store can tell at once; else ask."""
+        return self._verdicts.absent(identity)
+
     def ask(self, identity: Identity, found: Found) -> None:
         self._asked.put((identity, found))
 

@@ -26,6 +26,11 @@ class Store(Protocol):
         """The whole object, None where there is none."""
         ...
 
+    def absent(self, key: str) -> bool:
+        """True where there surely is no such object, told at once; False: ask with `get`. For those who must not wait:
+        a local disk is trusted with a look at a folder, a network never."""
+        ...
+
     def size(self, key: str) -> int | None:
         """Bytes of the object, None where there is none."""
         ...

@@ -92,6 +92,15 @@ class DiskStore:
         self._durable.add(key)
         return data
 
+    def absent(self, key: str) -> bool:
+        try:
+            os.stat(check(key), dir_fd=self._descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False  # `get` says what it is
+        return False
+
     def size(self, key: str) -> int | None:
         folder, _, name = check(key).rpartition("/")
         try:

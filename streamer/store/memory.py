@@ -27,6 +27,9 @@ class MemoryStore:
     def get(self, key: str) -> bytes | None:
         return self._objects.get(check(key))
 
+    def absent(self, key: str) -> bool:
+        return check(key) not in self._objects
+
     def size(self, key: str) -> int | None:
         data = self.get(key)
         return None if data is None else len(data)

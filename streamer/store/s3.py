@@ -92,6 +92,11 @@ class S3Store:
                 return None
             raise self._converted(key, error) from error
 
+    def absent(self, key: str) -> bool:
+        """False: only a request over the network could tell."""
+        check(key)
+        return False
+
     def size(self, key: str) -> int | None:
         name = self._name(key)
         try:

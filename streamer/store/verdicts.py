@@ -83,6 +83,10 @@ class Verdicts:
             raise StoreRejected(f"{key} vanished right after it was written; is something deleting from the store?")
         return _decode(key, standing)
 
+    def absent(self, identity: Identity) -> bool:
+        """See Store.absent: True where surely nobody decided this identity."""
+        return self._store.absent(_key(identity.folder, 1))
+
     def latest(self, identity: Identity) -> Verdict | None:
         """The verdict of the highest generation: the state of the job, for readers. The worker never asks for it."""
         first = self.read(identity, 1)

@@ -88,6 +88,16 @@ class StoreContract:
         assert store.size("a/c") is None
         assert store.size("a") is None
 
+    def test_what_is_called_absent_is_not_there(self, store: Store) -> None:
+        store.put("a/b", b"1")
+        assert store.absent("a/b") is False
+        assert store.absent("a") is False or store.get("a") is None
+        for key in ("a/c", "c/b", "a/b/c"):
+            assert store.absent(key) in (True, False)
+            assert store.get(key) is None
+        with pytest.raises(StoreRejected):
+            store.absent("../a")
+
     @pytest.mark.parametrize(("start", "stop"), [(0, 10), (0, 1), (9, 10), (3, 7), (4, 4), (0, 0), (10, 10)])
     def test_a_part_is_read(self, store: Store, start: int, stop: int) -> None:
         store.put("a/b", b"0123456789")
