@@ -94,18 +94,18 @@ def main(servers: str, records: int, name: str) -> None:
     clock, log, store = SystemClock(), logger("warning"), ForgettingStore()
     broker = ConfluentBroker(settings.kafka, log)
     initialise(broker.admin(), store, settings, uuid.uuid4())
-    voices = Voices.load(settings.voices.file)
+    voices, metrics = Voices.load(settings.voices.file), Metrics(CollectorRegistry())
     around = Surroundings(
         broker=broker,
         store=store,
         engine=EngineThread(FreeEngine, clock).start(),
-        pool=ThreadPool(1, clock),  # nothing here waits for a disk
+        pool=ThreadPool(1, clock, metrics.store_seconds),  # nothing here waits for a disk
         codecs=open_codecs(settings, clock, "completed", "failed"),
         voices=voices,
         events=Events.load(settings.events.file, voices),
         clock=clock,
         log=log,
-        metrics=Metrics(CollectorRegistry()),
+        metrics=metrics,
         liveness=Liveness(clock),
     )
     worker = assemble(around, settings, name, Allowed())

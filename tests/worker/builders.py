@@ -239,7 +239,7 @@ class Running:
             rig.store,
             self.host,
             self.pool,
-            CODECS,
+            rig.codecs,
             VOICES,
             NO_EVENTS,
             rig.clock,
@@ -284,6 +284,7 @@ class Rig:
         self.clock = clock or ManualClock()
         self.capacity = capacity
         self.store = TroubledStore()
+        self.codecs = CODECS
         self.cluster = MemoryCluster(self.clock, faults)
         base = load(None)
         self.settings: Settings = base.model_copy(

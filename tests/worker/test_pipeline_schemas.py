@@ -8,11 +8,12 @@ import pytest
 
 from streamer.clock import ManualClock
 from streamer.errors import RegistryUnavailable
+from streamer.kafka.base import Message
 from streamer.records import SpeechRequest
 from streamer.wire import avro
 from streamer.wire.confluent import ConfluentCodec
 from streamer.wire.registry import Found
-from tests.worker.builders import encoded, tenure
+from tests.worker.builders import CODECS, TOPIC, Rig, encoded, tenure
 from tests.worker.test_pipeline import Line
 
 PLAIN = avro.requests()
@@ -87,6 +88,27 @@ def test_a_schema_that_there_is_not_makes_its_records_undecodable(line: Framed) 
     assert line.codes() == {0: "undecodable"}
     assert "there is no schema 8 of test:" in line.failed(0).message
     assert line.idle()
+
+
+def test_their_partition_is_paused_the_others_go_on_and_nothing_is_lost() -> None:
+    rig, registry = Rig(partitions=2, poll_records=5), Registry()
+    rig.codecs = CODECS._replace(requests=ConfluentCodec(PLAIN, registry, rig.clock, None))
+    registry.away = True
+    for number in range(40):
+        rig.publish(f"plain-{number}", partition=number % 2)
+        if number == 4:
+            rig.cluster.append(Message(topic=TOPIC, key=b"k", value=framed("framed"), partition=0))
+    running = rig.worker()
+    running.until(lambda: rig.commit(1).offset == 20)
+    running.turn(50)
+    assert [tenure.partition.number for tenure, _ in running.worker._running() if tenure.paused] == [0]
+    assert running.worker.busy
+    assert rig.commit(0).offset == 3  # plain-0, -2 and -4 stand before it
+    assert running.worker.held <= 5
+    registry.away = False
+    running.until(lambda: rig.commit(0).offset == 21)
+    assert len(rig.completed()) == 41
+    assert (running.worker.held, running.worker.load) == (0, 0)
 
 
 def test_they_die_with_their_tenure(line: Framed) -> None:
