@@ -32,6 +32,7 @@ ONLY_IN = {
     "uvicorn": ("streamer.bridge",),
     "torch": ("streamer.engines.glm",),
     "jinja2": ("streamer.render",),
+    "obstore": ("streamer.store",),
 }
 """Library → the packages whose modules may import it."""
 

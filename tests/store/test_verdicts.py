@@ -91,6 +91,14 @@ def test_the_latest_is_the_highest_generation(store: Store) -> None:
     assert latest.generation == 10
 
 
+def test_an_id_that_is_new_costs_no_listing() -> None:
+    class Unlisted(MemoryStore):
+        def list(self, prefix: str) -> Iterator[str]:
+            raise AssertionError(f"{prefix} was listed")
+
+    assert Verdicts(Unlisted()).latest(IDENTITY) is None
+
+
 def test_of_many_verdicts_one_stands(store: Store) -> None:
     verdicts, start = Verdicts(store), threading.Barrier(16)
 
