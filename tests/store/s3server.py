@@ -95,7 +95,3 @@ class S3Server:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
-
-    def files(self) -> list[Path]:
-        """What lies in the bucket's folder."""
-        return [path for path in (self._folder / "objects" / BUCKET).rglob("*") if path.is_file()]
