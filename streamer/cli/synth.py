@@ -179,14 +179,11 @@ class _Synthesis:
 
     def _verify(self, job: _Job, speech: Speech) -> None:
         """As the worker does: speech that does not count is made once more, with the next seed."""
-        from streamer.worker.verify import next_try, rejection, verify
+        from streamer.worker.verify import flaw_of, next_try, rejection
 
         profile, utterance = self._engine.profile, job.utterance
         job.speeches += 1
-        flaw = None
-        if (bounds := profile.bounds) is not None:
-            pace = bounds.pace(utterance.voice)
-            flaw = verify(speech.samples, profile.sample_rate, utterance.text, bounds, pace)
+        flaw = flaw_of(speech.samples, utterance, profile)
         if flaw is None:
             self._write(job, speech)
         elif again := next_try(utterance, profile, job.speeches):

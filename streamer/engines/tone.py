@@ -64,7 +64,7 @@ class ToneSynthesizer:
         self._last = 0
         self._profile = Profile(
             name="tone",
-            revision=f"1+{settings.seconds_per_character:g}",
+            revision=f"2+{settings.seconds_per_character:g}",
             sample_rate=SAMPLE_RATE,
             capacity=_CAPACITY,
             step_limit=_STEP_LIMIT + SLICE * settings.cost_per_character,

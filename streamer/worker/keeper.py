@@ -13,7 +13,7 @@ from streamer.store.base import Store
 from streamer.store.verdicts import Completed, Failed, Recipe, Verdict, Verdicts
 from streamer.worker.pool import Outcome, Standing
 from streamer.worker.task import Task
-from streamer.worker.verify import Flaw, verify
+from streamer.worker.verify import Flaw, flaw_of
 
 
 class Encoded(Protocol):
@@ -63,12 +63,9 @@ class Keeper:
         if request is None or utterance is None:
             raise ValueError("a task without an utterance was spoken")
         began = self._clock.monotonic()
-        bounds = self._profile.bounds
-        if bounds is not None:
-            pace = bounds.pace(utterance.voice)
-            flaw = verify(samples, self._profile.sample_rate, utterance.text, bounds, pace)
-            if flaw is not None:
-                return flaw
+        flaw = flaw_of(samples, utterance, self._profile)
+        if flaw is not None:
+            return flaw
         format = request.format or self._format
         rate = request.sample_rate or default_rate(format, self._sample_rate)
         encoded = self._encode(samples, self._profile.sample_rate, format, rate)

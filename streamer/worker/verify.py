@@ -67,6 +67,14 @@ def verify(samples: Samples, sample_rate: int, text: str, bounds: SpeechBounds, 
     )
 
 
+def flaw_of(samples: Samples, utterance: Utterance, profile: Profile) -> Flaw | None:
+    """What `verify` says of an utterance's speech; None too where its engine's is not verified."""
+    bounds = profile.bounds
+    if bounds is None:
+        return None
+    return verify(samples, profile.sample_rate, utterance.text, bounds, bounds.pace(utterance.voice))
+
+
 def next_try(utterance: Utterance, profile: Profile, speeches: int) -> Utterance | None:
     """What to speak instead of a speech that was rejected, the `speeches`th of its record; None: nothing, it fails.
 

@@ -120,8 +120,8 @@ MUTANTS: dict[str, list[Hunk]] = {
     "verification skipped after a retry": [
         Hunk(
             "worker/keeper.py",
-            "        if bounds is not None:\n",
-            "        if bounds is not None and task.speeches < 2:\n",
+            "        if flaw is not None:\n",
+            "        if flaw is not None and task.speeches < 2:\n",
         ),
     ],
     "rejected speech tried with the same seed": [

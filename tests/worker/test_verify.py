@@ -9,7 +9,7 @@ import pytest
 from streamer.engines.base import Durations, Profile, Samples, SpeechBounds, Utterance
 from streamer.validation import MAX_SEED
 from streamer.voices import Voice
-from streamer.worker.verify import alike, duration, next_try, rejection, verify
+from streamer.worker.verify import alike, duration, flaw_of, next_try, rejection, verify
 
 RATE = 16_000
 EACH = Durations(ideograph=0.25, letter=0.06, digit=0.3, pause=0.1, named=1.0, constant=0.5)
@@ -148,6 +148,18 @@ def test_the_next_seed_once_and_only_where_seeds_count() -> None:
     for words in ("at least 0.002", "least_rms of engine e", "seed 7, and the one before it"):
         assert words in error.message
     assert "a seed changes nothing" in rejection(flaw, utterance, deaf).message
+
+
+def test_an_engine_without_bounds_is_not_verified_and_a_slow_voice_is_given_time() -> None:
+    profile = Profile(name="e", revision="1", sample_rate=RATE, capacity=1, step_limit=1)
+    text = "您的订单已付款"
+    utterance = Utterance(text=text, voice=Voice(name="slow", rate=85), seed=6)
+    assert flaw_of(np.zeros(0, np.int16), utterance, profile) is None
+    bounded = msgspec.structs.replace(profile, bounds=SpeechBounds(longest=EACH, words_per_minute=170))
+    assert flaw_of(noise(4.4), utterance, bounded) is None
+    flaw = flaw_of(noise(4.6), utterance, bounded)
+    assert flaw is not None
+    assert flaw.measure == "longest"
 
 
 def test_bounds_have_a_hash_of_their_values_and_a_pace() -> None:
