@@ -42,7 +42,8 @@ class AudioFiles:
         extension = state.audio.uri.rpartition(".")[2]
         source = Source(self._store, self._threads, f"{identity.folder}/{state.audio.sha256}.{extension}")
         try:
-            found = await source.found()
+            # A link is signed for GET alone.
+            found = await source.found(linked=scope["method"] == "GET")
             if isinstance(found, str):
                 return _redirect(found)
             if found is None:

@@ -122,7 +122,7 @@ class Bridge:
         self._metrics, self._log = metrics, log
         self._loop = asyncio.get_running_loop()
         self._flights: dict[Identity, _Flight] = {}
-        self._acknowledged: OrderedDict[Identity, None] = OrderedDict()
+        self._acknowledged: OrderedDict[tuple[str, str], None] = OrderedDict()  # pairs are no work for the collector
         metrics.bridge_in_flight.set_function(lambda: len(self._flights))
 
     async def take(self, request: SpeechRequest, traceparent: str | None) -> Answer:
@@ -149,7 +149,7 @@ class Bridge:
 
     def acknowledged(self, identity: Identity) -> bool:
         """Whether this bridge remembers that Kafka has it."""
-        return identity in self._acknowledged
+        return (identity.source, identity.id) in self._acknowledged
 
     def _limited(self, source: str) -> Limited | None:
         """Only what would be published counts: who joins a flight costs nothing."""
@@ -198,8 +198,9 @@ class Bridge:
             self._give_up(flight, f"Kafka did not acknowledge it: {error}")
 
     def _remember(self, identity: Identity) -> None:
-        self._acknowledged[identity] = None
-        self._acknowledged.move_to_end(identity)
+        pair = identity.source, identity.id
+        self._acknowledged[pair] = None
+        self._acknowledged.move_to_end(pair)
         if len(self._acknowledged) > _REMEMBERED:
             self._acknowledged.popitem(last=False)
 

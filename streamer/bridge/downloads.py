@@ -31,9 +31,9 @@ class Source:
         self.key = key
         self._store, self._threads = store, threads
 
-    async def found(self) -> str | int | None:
-        """The link to it, else its size in bytes, None where there is no such object."""
-        return await self._call(partial(_found, self._store, self.key))
+    async def found(self, *, linked: bool) -> str | int | None:
+        """With `linked` the store's link to it, where it has one; else its size in bytes, None where there is none."""
+        return await self._call(partial(_found, self._store, self.key, linked))
 
     async def part(self, start: int, stop: int) -> bytes:
         """Bytes from `start`, up to `stop` or as many as are sent at a time."""
@@ -79,8 +79,8 @@ class Download:
             gone.cancel()
 
 
-def _found(store: Store, key: str) -> str | int | None:
-    return store.link(key) or store.size(key)
+def _found(store: Store, key: str, linked: bool) -> str | int | None:
+    return (store.link(key) if linked else None) or store.size(key)
 
 
 async def _gone(receive: Receive) -> None:
