@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -31,23 +30,17 @@ if TYPE_CHECKING:
 @configured
 def command(_settings: Settings, data: Path, port: int | None) -> None:
     """Run an embedded Apache Kafka, for demo and tests. Prints `ready 127.0.0.1:PORT` when it answers."""
+    from streamer.cli.signals import Interruption
     from streamer.embedded.broker import EmbeddedKafka
 
-    signal.signal(signal.SIGTERM, _interrupt)
     broker = EmbeddedKafka(data, port)
+    broker.start()  # dies with this process, should a signal come before the next line
+    interrupted = Interruption()
     try:
-        broker.start()
-        broker.ready()
+        broker.ready(watch=interrupted)
         click.echo(f"ready {broker.bootstrap_servers}")
-        broker.wait()
+        broker.wait(interrupted)
     except KeyboardInterrupt:
         pass  # asked to stop
     finally:
-        # Stopping is bounded; a second Ctrl-C would only leave it half done.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         broker.stop()
-
-
-def _interrupt(_signal: int, _frame: Any) -> None:
-    raise KeyboardInterrupt

@@ -24,6 +24,7 @@ DEFAULT_PORT = 9092
 _LEAST_FREE = 64 * 1024 * 1024
 _LOG_LIMIT = 64 * 1024 * 1024
 _LOCK_PATIENCE = 5.0
+_LOOK = 0.1
 _HEAP_FORMAT = ["-Xmx96m"]
 _HEAP_BROKER = ["-Xmx256m"]
 _QUICK_START = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
@@ -94,10 +95,14 @@ class EmbeddedKafka:
             self._release_lock()
             raise
 
-    def ready(self, timeout: float = 60.0) -> None:
-        """Wait until it answers. Errors: EmbeddedError where it died, or took longer than `timeout` seconds."""
+    def ready(self, timeout: float = 60.0, watch: Callable[[], None] = lambda: None) -> None:
+        """Wait until it answers. `watch` is called meanwhile, and may raise.
+
+        Errors: EmbeddedError where it died, or took longer than `timeout` seconds.
+        """
         end = time.monotonic() + timeout
         while time.monotonic() < end:
+            watch()
             self._check_alive()
             if not ports.accepts(self.port):
                 time.sleep(0.05)
@@ -109,11 +114,12 @@ class EmbeddedKafka:
             return
         raise EmbeddedError(f"the embedded Kafka did not answer within {timeout:.0f} s; {self._telling()}")
 
-    def wait(self) -> None:
-        """Wait until it dies. Errors: EmbeddedError, always: nobody asked it to."""
-        if self._process is not None:
-            self._process.wait()
-        self._check_alive()
+    def wait(self, watch: Callable[[], None] = lambda: None) -> None:
+        """Wait until it dies, or `watch` raises. Errors: EmbeddedError, always: nobody asked it to."""
+        while True:
+            watch()
+            self._check_alive()
+            time.sleep(_LOOK)
 
     def stop(self, timeout: float = 10.0) -> None:
         """Stop it in order, by force after `timeout` seconds. Nothing happens where it does not run."""
