@@ -16,6 +16,7 @@ import uvicorn
 import uvloop
 
 from streamer.bridge.app import App
+from streamer.bridge.connections import Connection
 from streamer.bridge.core import Bridge
 from streamer.bridge.lookups import Lookups
 from streamer.bridge.probes import Probe
@@ -187,7 +188,7 @@ class _Server(uvicorn.Server):
 def _config(app: App, drain_timeout: float) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,
