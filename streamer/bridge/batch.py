@@ -26,7 +26,7 @@ MAX_LINES = 10_000
 _AT_ONCE = 2_000
 """Lines on their way to Kafka at a time. With MAX_LINES it bounds a batch to five times bridge.ack_timeout."""
 _BREATH = 100
-"""Lines read without letting others have the loop."""
+"""Lines read, and lines published, without letting others have the loop."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -71,19 +71,26 @@ class Batch:
                     answers[line] = responses.of(Conflict(request.id))
             else:
                 requests[line] = request
-        waiting = iter(requests.items())
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(_AT_ONCE, len(requests))):
-                group.create_task(self._publish(waiting, trace, answers))
+        await self._publish(requests, trace, answers)
         for line, earlier in again.items():
             answers.setdefault(line, answers[earlier])
         return sorted(answers.items(), key=lambda pair: pair[0])
 
     async def _publish(
-        self, waiting: Iterator[tuple[int, SpeechRequest]], trace: str, answers: dict[int, responses.Response]
+        self, requests: dict[int, SpeechRequest], trace: str, answers: dict[int, responses.Response]
     ) -> None:
-        for line, request in waiting:
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def take(line: int, request: SpeechRequest) -> None:
             answers[line] = responses.of(await self._bridge.take(request, trace))
+            room.release()
+
+        async with asyncio.TaskGroup() as group:
+            for count, (line, request) in enumerate(requests.items()):
+                if count % _BREATH == 0:
+                    await asyncio.sleep(0)
+                await room.acquire()
+                group.create_task(take(line, request))
 
     def _read(self, data: bytes) -> SpeechRequest | responses.Response:
         if len(data) > self._max_body:

@@ -118,6 +118,27 @@ def test_lines_of_which_nothing_is_known_name_the_id_to_retry_with() -> None:
     asyncio.run(scenario())
 
 
+def test_others_have_the_loop_while_lines_are_published() -> None:
+    publisher = HeldPublisher(memory_cluster().broker().publisher())
+
+    async def watched() -> None:
+        seen = 0
+        async with asyncio.timeout(20):
+            while seen < 1_500:
+                await asyncio.sleep(0)
+                seen, before = len(publisher.held), seen
+                assert seen - before <= 100
+        publisher.release()
+
+    async def scenario() -> None:
+        async with running(publisher=publisher) as bridge:
+            body = jsonl(*({"text": "a"} for _ in range(1_500)))
+            response, _ = await asyncio.gather(post(bridge, body), watched())
+            assert response.status_code == 200
+
+    asyncio.run(scenario())
+
+
 def test_lines_over_the_rate_are_told() -> None:
     async def scenario() -> None:
         async with running(rate="2/hour") as bridge:
