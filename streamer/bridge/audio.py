@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from urllib.parse import quote
 
 from starlette.types import Receive, Scope
 
@@ -20,11 +18,9 @@ from streamer.errors import StoreError
 from streamer.formats import media_type
 from streamer.identity import Identity
 from streamer.store.base import Store
+from streamer.store.disposition import attachment, inline, with_extension
 from streamer.store.verdicts import Completed, Failed
 from streamer.validation import Problem
-
-_IN_NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f/\\]")
-_NOT_PLAIN = re.compile(r"[^ !#$&+.\w^`{}~-]", re.ASCII)
 
 
 class AudioFiles:
@@ -52,7 +48,8 @@ class AudioFiles:
                 (b"etag", f'"{state.audio.sha256}"'.encode()),
                 (b"accept-ranges", b"bytes"),
                 (b"cache-control", b"private, no-cache"),  # a replay may promote other audio
-                (b"content-disposition", _disposition(state.output_name or f"{identity.id}.{extension}", attached)),
+                (b"content-disposition", _disposition(state.output_name or identity.id, extension, attached)),
+                (b"x-content-type-options", b"nosniff"),
             ]
             return await _answer(scope["method"], headers, source, found, media_type(extension).encode(), named)
         except StoreError as error:
@@ -114,12 +111,10 @@ def _attached(options: Mapping[str, str]) -> bool:
     return value == "1"
 
 
-def _disposition(name: str, attached: bool) -> bytes:
-    """RFC 6266: the name in ASCII for old clients, and as it is (RFC 8187) for all others."""
-    name = _IN_NO_NAME.sub("_", name)
-    plain = _NOT_PLAIN.sub("_", name)
-    exact = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
-    return f'{"attachment" if attached else "inline"}; filename="{plain}"{exact}'.encode()
+def _disposition(name: str, extension: str, attached: bool) -> bytes:
+    """As the store that hands its objects out itself has it."""
+    name = with_extension(name, extension)
+    return (attachment(name) if attached else inline(name)).encode()
 
 
 def _redirect(link: str) -> responses.Response:

@@ -17,10 +17,20 @@ def with_extension(name: str, extension: str) -> str:
 
 
 def attachment(name: str) -> str:
-    """The value of Content-Disposition, ASCII whatever the name: RFC 6266, with the name as RFC 8187 encodes it."""
+    """The value of Content-Disposition for a file to be saved. ASCII, whatever the name: RFC 6266, with the name as
+    RFC 8187 encodes it."""
+    return f"attachment; {_filename(name)}"
+
+
+def inline(name: str) -> str:
+    """The same for a file to be played, and called so where it is saved."""
+    return f"inline; {_filename(name)}"
+
+
+def _filename(name: str) -> str:
     stem, dot, extension = _NEVER.sub("_", name).rpartition(".")
     # Cut before the extension: S3 takes 8 KiB of headers, and a character may need twelve bytes.
     exact = f"{stem[:_LONGEST]}{dot}{extension[:_LONGEST]}"
     plain = _NOT_PLAIN.sub("_", exact)
     encoded = "" if plain == exact else f"; filename*=UTF-8''{quote(exact, safe='')}"
-    return f'attachment; filename="{plain}"{encoded}'
+    return f'filename="{plain}"{encoded}'

@@ -48,6 +48,7 @@ def test_the_whole_audio(store: MemoryStore) -> None:
     assert "content-range" not in response.headers
     disposition = "inline; filename=\"__ _a_.wav\"; filename*=UTF-8''%E6%82%A8%E5%A5%BD%20%22a%22.wav"
     assert response.headers["content-disposition"] == disposition
+    assert response.headers["x-content-type-options"] == "nosniff"
 
 
 def test_saved_under_its_id_where_it_has_no_name(store: MemoryStore) -> None:
@@ -56,6 +57,20 @@ def test_saved_under_its_id_where_it_has_no_name(store: MemoryStore) -> None:
     assert (response.status_code, response.content, response.headers["content-length"]) == (200, b"", "0")
     assert response.headers["content-type"] == "audio/mpeg"
     assert response.headers["content-disposition"] == 'attachment; filename="a_7.mp3"'
+
+
+@pytest.mark.parametrize(
+    ("name", "saved"),
+    [
+        ("page.html", 'filename="page.html.mp3"'),
+        ("x\u202e3pm", 'filename="x_3pm.mp3"'),
+        ("\u8bed\u97f3", "filename=\"__.mp3\"; filename*=UTF-8''%E8%AF%AD%E9%9F%B3.mp3"),
+    ],
+)
+def test_it_is_saved_as_what_it_is(store: MemoryStore, name: str, saved: str) -> None:
+    speak(store, SpeechRequest(source="shop", id="n", text="hello", output_name=name), b"", "mp3")
+    response = fetch(store, "/jobs/n/audio?download=1&source=shop")
+    assert response.headers["content-disposition"] == f"attachment; {saved}"
 
 
 def test_head_is_get_without_the_audio(store: MemoryStore) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.store.disposition import attachment, with_extension
+from streamer.store.disposition import attachment, inline, with_extension
 
 _TOKEN = re.compile(r"attachment; filename=\"[^\"\\]*\"(; filename\*=UTF-8''[A-Za-z0-9%._~-]*)?").fullmatch
 
@@ -26,6 +26,7 @@ _TOKEN = re.compile(r"attachment; filename=\"[^\"\\]*\"(; filename\*=UTF-8''[A-Z
 )
 def test_what_a_browser_is_told(name: str, value: str) -> None:
     assert attachment(name) == value
+    assert inline(name) == value.replace("attachment", "inline", 1)
 
 
 @given(st.text(st.characters(), max_size=400))
