@@ -90,19 +90,13 @@ class _Kafka:
         self._requests: Topic | None = None
 
     def cluster(self) -> Iterator[_Line]:
-        from streamer.errors import BrokerUnreachable
+        from streamer.cli import reaching
         from streamer.kafka.confluent import ConfluentBroker
         from streamer.observe.logs import logger
 
         servers = self._settings.kafka.bootstrap_servers
         admin = ConfluentBroker(self._settings.kafka, logger("error", self._settings.log.format)).admin()
-        try:
-            cluster = admin.cluster_id(_KAFKA)
-        except BrokerUnreachable as error:
-            raise BrokerUnreachable(
-                f"{servers} does not answer ({error}): start it, or set kafka.bootstrap_servers "
-                "(environment: STREAMER_KAFKA__BOOTSTRAP_SERVERS) and, where it asks for TLS or SASL, kafka.properties"
-            ) from error
+        cluster = reaching.cluster(admin, servers, _KAFKA)
         self._admin = admin
         yield _Line("ok", f"{servers}, cluster {cluster}")
 

@@ -22,9 +22,13 @@ _BATCH = 500
 @click.option("--topic", type=click.Choice(["completed", "failed"]), default="completed", show_default=True)
 @configured
 def command(settings: Settings, from_beginning: bool, count: int | None, topic: str) -> int:
-    """Print committed results, one JSON object a line, with the fields of the schema (bytes as base64)."""
+    """Print committed results, one JSON object a line, with the fields of the schema (bytes as base64).
+
+    Ends at Ctrl-C (exit 0), and once nobody reads its output any more (exit 1).
+    """
     import msgspec
 
+    from streamer.cli.output import Output
     from streamer.cli.signals import Stop
     from streamer.clock import SystemClock
     from streamer.downstream.follow import Follower
@@ -39,7 +43,7 @@ def command(settings: Settings, from_beginning: bool, count: int | None, topic: 
     def waiting(reason: str) -> None:
         click.echo(f"streamer: waiting for a schema: {reason}", err=True)
 
-    stopped, clock = Stop(), SystemClock()
+    stopped, output, clock = Stop(), Output(), SystemClock()
     names = settings.kafka.topics
     name = names.failed if topic == "failed" else names.completed
     broker = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format))
@@ -56,6 +60,7 @@ def command(settings: Settings, from_beginning: bool, count: int | None, topic: 
     left = count
     try:
         while not stopped() and left != 0:
+            output.check()
             for result in follower.poll(_POLL, _BATCH if left is None else min(left, _BATCH)):
                 click.echo(msgspec.json.encode(result))
                 left = None if left is None else left - 1

@@ -11,6 +11,9 @@ from streamer.cli.main import configured
 if TYPE_CHECKING:
     from streamer.settings import Settings
 
+_REACH = 5.0
+"""Seconds that Kafka has to answer before the first line is read."""
+
 
 @click.command()
 @click.argument("file", type=click.File("rb"), metavar="FILE.jsonl|-")
@@ -18,11 +21,13 @@ if TYPE_CHECKING:
 def command(settings: Settings, file: IO[bytes]) -> int:
     """Publish one request a line and print its id once Kafka has it, in the order of the lines.
 
-    A wrong line is told on standard error and the others still go. Exit 1 if any line was wrong or not acknowledged.
+    A wrong line is told on standard error and the others still go. Exit 1 if any line was wrong or not acknowledged,
+    or where Kafka does not answer at the start: then nothing was sent.
     """
     import os
     import uuid
 
+    from streamer.cli import reaching
     from streamer.cli.signals import Stop
     from streamer.clock import SystemClock
     from streamer.errors import EXIT_DONE, EXIT_FAILED
@@ -34,7 +39,9 @@ def command(settings: Settings, file: IO[bytes]) -> int:
 
     clock = SystemClock()
     encode = open_codecs(settings, clock, "requests").requests.encode
-    publisher = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format)).publisher()
+    broker = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format))
+    reaching.cluster(broker.admin(), settings.kafka.bootstrap_servers, _REACH)
+    publisher = broker.publisher()
     try:
         report = Intake(
             publisher,

@@ -86,6 +86,15 @@ def test_it_follows_until_a_signal(
     results.close()
 
 
+@pytest.mark.broker
+def test_it_ends_once_nobody_reads_it(deployment: Deployment) -> None:
+    with started("follow", variables=deployment.variables) as process:
+        following(process)
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(10) == 1  # no result came; the next poll, 0.2 s later, finds out
+
+
 @pytest.mark.parametrize("arguments", [["--count", "0"], ["--topic", "requests"]])
 def test_wrong_use(arguments: list[str], tmp_path: Path) -> None:
     done = run("follow", *arguments)
