@@ -30,7 +30,7 @@ def _described(description: str, **schema: Any) -> Meta:
     return Meta(description=description, extra_json_schema=schema)
 
 
-Name = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_NAME})]
+Name = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_NAME})]
 _Id = Annotated[str, _described("Within its source; made and answered where it is missing.", maxLength=MAX_NAME)]
 _Voice = Annotated[str, _described("A preset of configs/voices.toml.", maxLength=MAX_NAME)]
 _Format = Annotated[str, _described("Default: the worker's audio.format.", enum=sorted(FORMATS))]
@@ -41,7 +41,9 @@ _OutputName = Annotated[str, _described("What a download is called; no path.", m
 _Metadata = Annotated[dict[str, str], _described("Echoed in the result.", maxProperties=MAX_METADATA)]
 _Callback = Annotated[str, _described("http(s)://, to be told of the result.", maxLength=MAX_CALLBACK)]
 _Time = Annotated[int | str, _described("Milliseconds since the epoch, or ISO 8601 with a zone.")]
-_Data = Annotated[Any, _described("The event's fields: one JSON object, or the text of one.")]
+_Data = Annotated[
+    Any, _described("The event's fields: one JSON object, or the text of one.", type=["object", "string"])
+]
 
 
 class EventBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -166,7 +168,7 @@ def _decoded(decoder: msgspec.json.Decoder[B], data: bytes | str) -> B:
     except msgspec.ValidationError as error:
         raise InvalidRequest([_located(str(error))]) from error
     except UNREADABLE as error:
-        raise InvalidRequest([Problem("body", _malformed(error, len(data)))]) from error
+        raise InvalidRequest([Problem("body", _malformed(error, data))]) from error
 
 
 def _rename(body: RequestBody) -> None:
@@ -228,7 +230,11 @@ def _located(message: str) -> Problem:
     return Problem(path or "body", f"has the wrong type: {what[:1].lower()}{what[1:]}; send what was expected")
 
 
-def _malformed(error: Exception, length: int) -> str:
+def _malformed(error: Exception, data: bytes | str) -> str:
+    if data[:3] == b"\xef\xbb\xbf" or data[:1] == "\ufeff":
+        return "is not JSON: it begins with a byte order mark; leave that out (UTF-8 without BOM)"
+    if not data or data.isspace():
+        return "is not JSON: it is empty; send one JSON object"
     if isinstance(error, RecursionError):
         return "is nested too deeply; flatten it"
     if isinstance(error, UnicodeDecodeError | UnicodeEncodeError):
@@ -236,6 +242,6 @@ def _malformed(error: Exception, length: int) -> str:
     if isinstance(error, msgspec.DecodeError):
         what = str(error).removeprefix("JSON is malformed: ")
         if what == "Input data was truncated":
-            what = f"it ends within a value, or a surrogate has no pair (bytes read: {length})"
+            what = f"it ends within a value, or a surrogate has no pair (bytes read: {len(data)})"
         return f"is not JSON: {what}; send one JSON object"
-    return f"holds a number out of range: {str(error)[:MAX_NAME]}; send a smaller one"
+    return "holds a number out of range; send a smaller one"

@@ -48,7 +48,10 @@ def test_the_order_of_keys_is_no_other_request() -> None:
 @pytest.mark.parametrize(
     ("body", "field", "message"),
     [
-        ("", "body", "is not JSON"),
+        ("", "body", "is not JSON: it is empty"),
+        (b" \n", "body", "is not JSON: it is empty"),
+        (b'\xef\xbb\xbf{"source":"a","text":"b"}', "body", "byte order mark; leave that out"),
+        ('\ufeff{"source":"a","text":"b"}', "body", "byte order mark; leave that out"),
         ("[]", "body", "expected `object`"),
         ('{"source"', "body", "is not JSON"),
         ('{"source":"a"} x', "body", "trailing characters (byte"),
@@ -57,7 +60,7 @@ def test_the_order_of_keys_is_no_other_request() -> None:
         ('{"text":"\ud800"}', "body", "UTF-8"),
         ('{"text":"\\ud800"}', "body", "surrogate"),
         ('{"event":{"type":"t","data":' + "[" * 100_000 + "]" * 100_000 + "}}", "body", "nested too deeply"),
-        ('{"event":{"type":"t","data":{"a":1e9999999999999999999999}}}', "body", "out of range"),
+        ('{"event":{"type":"t","data":{"a":1e9999999999999999999999}}}', "body", "a number out of range; send"),
         ("{}", "source", "is missing"),
         ('{"source":1}', "source", "got `int`"),
         ('{"source":"a","seed":1.5}', "seed", "got `float`"),

@@ -47,6 +47,10 @@ def _ref(struct: type) -> dict[str, str]:
     return {"$ref": _REF.format(name=struct.__name__)}
 
 
+def _given(field: str) -> dict[str, Any]:
+    return {"required": [field], "properties": {field: {"not": {"type": "null"}}}}
+
+
 def _problems(*statuses: int) -> dict[int, tuple[str, Any]]:
     return {status: (_PROBLEM, _ref(ProblemBody)) for status in (*statuses, 405, 500)}
 
@@ -125,6 +129,8 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
 def document(settings: BridgeSettings) -> dict[str, Any]:
     """OpenAPI 3.1."""
     _, schemas = msgspec.json.schema_components(_STRUCTS, ref_template=_REF)
+    # The rules (validation) say which exclude each other; that one is needed, a schema can say as well.
+    schemas["RequestBody"]["anyOf"] = [_given("text"), _given("input_text"), _given("event")]
     routes: dict[str, dict[str, Any]] = {}
     for (path, method), operation in OPERATIONS.items():
         routes.setdefault(path, {})[method] = _described(path, method, operation, settings)

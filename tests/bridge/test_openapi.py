@@ -36,6 +36,13 @@ def test_every_reference_leads_somewhere() -> None:
     assert len(set(ids)) == len(ids) == len(OPERATIONS)
 
 
+def test_a_body_without_anything_to_speak_is_no_request_there_either() -> None:
+    described = document(Bridge())["components"]["schemas"]
+    assert [one["required"] for one in described["RequestBody"]["anyOf"]] == [["text"], ["input_text"], ["event"]]
+    assert described["SourceEventBody"]["required"] == ["type", "data"]
+    assert described["SourceEventBody"]["properties"]["data"]["type"] == ["object", "string"]
+
+
 def test_every_route_is_there_and_answers() -> None:
     """That nothing else is answered, in whatever test, is seen to by `running`."""
 
