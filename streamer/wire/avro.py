@@ -66,8 +66,12 @@ class AvroCodec(Generic[R]):
         body = BytesIO(data)
         body.seek(start)
         try:
-            # Resolving costs time, so only where the schemas differ.
-            fields: Any = fastavro.schemaless_reader(body, writer, None if writer is self.schema else self.schema)
+            fields: Any = fastavro.schemaless_reader(body, writer)
+            # Resolving costs time, so only where the schemas differ. It passes over what ours lacks without looking for
+            # the record's end, and could be told to do so 2^62 times; read as it was written first, it has one.
+            if writer is not self.schema:
+                body.seek(start)
+                fields = fastavro.schemaless_reader(body, writer, self.schema)
             record: R = msgspec.convert(fields, self._record)
         except Exception as error:  # fastavro raises whatever its parsing met: EOFError, IndexError, …
             raise RequestFailed(

@@ -79,9 +79,9 @@ class _Unfolding:
             within = (*within, node["name"])
             return node | {"fields": [field | {"type": self.of(field["type"], within)} for field in node["fields"]]}
         unfolded = node | {inner: self.of(node[inner], within) for inner in ("items", "values") if inner in node}
-        if "items" in unfolded and _takes_nothing(unfolded["items"]):
-            # A few bytes could say that there are 2^62 of them, and reading would never end.
-            raise Unreadable("has an array of items without bytes")
+        if any(inner in unfolded and _takes_nothing(unfolded[inner]) for inner in ("items", "values")):
+            # A few bytes could say that there are 2^62 of them, or each byte be thousands of fields.
+            raise Unreadable("has an array or map of items without bytes")
         return unfolded
 
 
@@ -123,8 +123,9 @@ def _times(written: Mapping[str, Any], ours: schemas.Schema) -> Iterator[str]:
 
 
 def _takes_nothing(node: Any) -> bool:
+    """Or has a field that does."""
     if _type(node) == "record":
-        return all(_takes_nothing(field["type"]) for field in node["fields"])
+        return not node["fields"] or any(_takes_nothing(field["type"]) for field in node["fields"])
     return _type(node) == "null" or (_type(node) == "fixed" and not node["size"])
 
 

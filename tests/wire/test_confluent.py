@@ -274,3 +274,20 @@ def test_schemas_are_loaded_in_other_threads_while_records_are_decoded() -> None
     for thread in threads:
         thread.join()
     assert errors == []
+
+
+@pytest.mark.parametrize("items", ["boolean", "float", "double", {"type": "fixed", "name": "F", "size": 4}])
+@pytest.mark.parametrize("count", [2**60, -(2**60)])
+def test_fields_that_we_pass_over_end_with_their_record(items: Any, count: int) -> None:
+    """fastavro passes over items without looking whether there are any: 2^60 of them would take for ever."""
+    setting = Setting()
+    schema = record(SOURCE, {"name": "scores", "type": {"type": "array", "items": items}})
+    setting.registry.put(8, schema)
+    setting.codec.load(8)
+    head = BytesIO()
+    fastavro.schemaless_writer(head, "string", "shop")
+    fastavro.schemaless_writer(head, "long", count)
+    if count < 0:
+        fastavro.schemaless_writer(head, "long", 8)
+    with pytest.raises(RequestFailed, match="not a SpeechRequest"):
+        setting.codec.decode(b"\0\0\0\0\x08" + head.getvalue())

@@ -8,6 +8,7 @@ import pytest
 from streamer.wire import resolution, schemas
 
 SOURCE = {"name": "source", "type": "string"}
+NOTHING = {"name": "nothing", "type": "null"}
 MILLIS = {"type": "long", "logicalType": "timestamp-millis"}
 MICROS = {"type": "long", "logicalType": "timestamp-micros"}
 
@@ -54,10 +55,17 @@ def problem(schema: Any, *references: Any, ours: str = "speech_request") -> str:
         (record(SOURCE, {"name": "x", "type": {"type": "array", "items": "SpeechRequest"}}), "contains itself"),
         (record(SOURCE, {"name": "x", "type": "com.acme.Unknown"}), "is no valid Avro schema (UnknownType"),
         ({"type": "record"}, "is no valid Avro schema"),
-        (record(SOURCE, {"name": "x", "type": {"type": "array", "items": "null"}}), "array of items without bytes"),
+        (
+            record(SOURCE, {"name": "x", "type": {"type": "array", "items": "null"}}),
+            "array or map of items without bytes",
+        ),
         (
             record(SOURCE, {"name": "x", "type": {"type": "array", "items": record(name="Empty")}}),
-            "array of items without bytes",
+            "array or map of items without bytes",
+        ),
+        (
+            record(SOURCE, {"name": "x", "type": {"type": "map", "values": record(SOURCE, NOTHING, name="Wide")}}),
+            "array or map of items without bytes",
         ),
     ],
 )
