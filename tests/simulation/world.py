@@ -318,8 +318,8 @@ class World:
             original = by_place[failure.position.partition, failure.position.offset]
             if failure.code not in _REDRIVEN or failure.generation > 1 or key in self._redriven:
                 continue
-            if "ok" in original.sent.expected and failure.code == "synthesis_failed":
-                continue  # the engine failed a good text
+            if failure.code == "synthesis_failed" and failure.code not in original.sent.expected:
+                continue  # the engine failed a text that is none of its poisons
             self._redriven.add(key)
             if failure.code == "synthesis_failed":
                 self.cured.add(original.sent.text)
