@@ -74,6 +74,18 @@ def default_rate(format: str, configured: int) -> int:
     return next((rate for rate in found.rates if rate >= configured), configured)
 
 
+def chosen(format: str | None, rate: int | None, configured_format: str, configured_rate: int) -> tuple[str, int]:
+    """The format and its rate in Hz for a request that names these, or not.
+
+    Errors: RequestFailed("invalid_request") where that format is not written at that rate.
+    """
+    name = format or configured_format
+    hertz = rate or default_rate(name, configured_rate)
+    if reason := refusal(name, hertz):
+        raise RequestFailed(FailureCode.INVALID_REQUEST, f"sample_rate: {reason}")
+    return name, hertz
+
+
 def media_type(extension: str) -> str:
     """Of a file with this extension (no dot), such as audio/wav; application/octet-stream for one that is not ours."""
     return _MEDIA_TYPES.get(extension, "application/octet-stream")

@@ -21,7 +21,8 @@ class FailureCode(StrEnum):
     """Its event could not be rendered: no rule for the type, a field missing, data that a filter cannot speak. Whoever
     keeps configs/events.toml, or the sender of the event; retryable, after a correction there."""
     TEXT_EMPTY = "text_empty"
-    """Nothing to speak, or a template that made nothing of its event. Its sender; not retryable."""
+    """Nothing to speak: no text, a template that made nothing of its event, or only signs that the engine has no sound
+    for. Its sender; not retryable."""
     TEXT_TOO_LONG = "text_too_long"
     """More characters than engine.max_text, rendered ones included. Its sender; not retryable."""
     VOICE_UNKNOWN = "voice_unknown"

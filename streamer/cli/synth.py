@@ -13,7 +13,7 @@ import msgspec
 from streamer.bodies import from_json
 from streamer.cli.main import configured
 from streamer.errors import EXIT_DONE, EXIT_FAILED, EngineError, RequestFailed, StoreUnavailable, StreamerError
-from streamer.formats import default_rate, known
+from streamer.formats import chosen, known
 from streamer.identity import fingerprint
 from streamer.records import FailureCode, SpeechRequest
 from streamer.validation import InvalidRequest, Problem, checked
@@ -53,7 +53,7 @@ def command(settings: Settings, file: IO[bytes], out: Path) -> int:
     from streamer.worker.utterances import Utterances
 
     voices = Voices.load(settings.voices.file)
-    utterances = Utterances(Events.load(settings.events.file, voices), voices, settings.engine.max_text)
+    utterances = Utterances(Events.load(settings.events.file, voices), voices, settings.engine.max_text, settings.audio)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -165,6 +165,8 @@ class _Synthesis:
 
         if not isinstance(report, Failure):
             self._verify(job, report)
+        elif report.mute:
+            self._fail(job.line, job.request.id, RequestFailed(FailureCode.TEXT_EMPTY, f"text: {report.message}"))
         elif report.out_of_memory and self._jobs:
             self._alone.append(job)
         else:
@@ -196,8 +198,7 @@ class _Synthesis:
         from streamer.store.encoding import encode
 
         request, audio = job.request, self._settings.audio
-        format = request.format or audio.format
-        rate = request.sample_rate or default_rate(format, audio.sample_rate)
+        format, rate = chosen(request.format, request.sample_rate, audio.format, audio.sample_rate)
         try:
             encoded = encode(speech.samples, self._engine.profile.sample_rate, format, rate)
         except RequestFailed as error:

@@ -41,6 +41,8 @@ class Failure(msgspec.Struct, frozen=True):
     message: str
     out_of_memory: bool = False
     """True: fewer rows at once may help; the attempt does not count against the utterance while it had neighbours."""
+    mute: bool = False
+    """True: there is nothing in the text that this engine has a sound for; no further attempt makes one."""
 
 
 class Durations(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ import numpy as np
 
 from streamer.engines.base import Failure, Speech, Ticket, Utterance
 from streamer.engines.espeak_frames import Done, Frame, Hello, Part, Speak, Unpacker, pack
+from streamer.engines.espeak_text import speakable
 
 _CHUNK = 1 << 20
 
@@ -40,6 +41,7 @@ class Child:
         self._unsent = memoryview(b"")
         self._pcm: list[bytes] = []
         self._trouble: str | None = None
+        self._mute = False
         self.ended = False
         self.hello: Hello | None = None
         self.busy = False
@@ -55,6 +57,7 @@ class Child:
     def speak(self, ticket: Ticket, utterance: Utterance) -> None:
         voice = utterance.voice
         self.busy, self.ticket, self._trouble = True, ticket, None
+        self._mute = not speakable(utterance.text)
         self._pcm.clear()
         self._unsent = memoryview(pack(Speak(utterance.text, voice.rate, voice.pitch, voice.volume)))
         self.send()
@@ -117,7 +120,8 @@ class Child:
             return Failure(ticket, trouble)
         samples = np.frombuffer(pcm, np.int16)
         if not samples.any():
-            return Failure(ticket, "espeak-ng makes no sound of this text; it needs letters, ideographs or digits")
+            message = "espeak-ng makes no sound of this text; it needs letters, ideographs or digits"
+            return Failure(ticket, message, mute=self._mute)
         return Speech(ticket, samples)
 
     def _take(self, frame: Frame) -> None:

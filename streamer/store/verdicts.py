@@ -30,6 +30,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """Hash of the rule that made the text; empty where the request brought its text along."""
     bounds: str = ""
     """Hash of the bounds that verification found the speech within (engines.base.SpeechBounds); empty: unverified."""
+    encoder: str = ""
+    """Version of what made the file of the samples (store.encoding.version); empty in older verdicts."""
 
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True, tag="completed"):

@@ -12,7 +12,7 @@ from streamer.observe.metrics import Metrics
 from streamer.render.events import Events
 from streamer.settings import Settings
 from streamer.store.base import Store
-from streamer.store.encoding import encode
+from streamer.store.encoding import encode, version
 from streamer.store.groups import Groups
 from streamer.voices import Voices
 from streamer.wire.base import Codecs
@@ -73,6 +73,7 @@ def assemble(around: Surroundings, settings: Settings, instance: str, allowed: A
             clock,
             format=settings.audio.format,
             sample_rate=settings.audio.sample_rate,
+            encoder=version(),
         ),
         engine=engine,
         admission=Admission(engine.profile.capacity, settings.engine.attempts),
@@ -83,7 +84,7 @@ def assemble(around: Surroundings, settings: Settings, instance: str, allowed: A
             failed_topic=settings.kafka.topics.failed,
             max_failed_bytes=settings.kafka.max_failed_bytes,
         ),
-        utterances=Utterances(around.events, around.voices, settings.engine.max_text),
+        utterances=Utterances(around.events, around.voices, settings.engine.max_text, settings.audio),
         dead_letters=DeadLetters(settings.worker.dead_letter_window, settings.worker.dead_letter_share),
         journal=journal,
         clock=clock,

@@ -10,7 +10,8 @@ from streamer.errors import DeadLetterLimit
 class DeadLetters:
     """Remembers how the last records fared in render, engine and verification.
 
-    Expired, undecodable, invalid and conflicting records do not count: those are their senders' doing.
+    Expired, undecodable, invalid and conflicting records do not count, nor do events without a rule or that a rule
+    fails which has rendered others: those are their senders' doing.
     """
 
     def __init__(self, window: int, share: float) -> None:

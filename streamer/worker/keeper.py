@@ -7,7 +7,7 @@ from typing import Protocol
 
 from streamer.clock import Clock
 from streamer.engines.base import Profile, Samples
-from streamer.formats import default_rate
+from streamer.formats import chosen
 from streamer.records import Audio, Timings
 from streamer.store.base import Store
 from streamer.store.verdicts import Completed, Failed, Recipe, Verdict, Verdicts
@@ -45,11 +45,20 @@ class Keeper:
     """Thread safe. Errors: those of the store."""
 
     def __init__(
-        self, store: Store, encode: Encode, profile: Profile, clock: Clock, *, format: str, sample_rate: int
+        self,
+        store: Store,
+        encode: Encode,
+        profile: Profile,
+        clock: Clock,
+        *,
+        format: str,
+        sample_rate: int,
+        encoder: str = "",
     ) -> None:
+        """`encoder`: the version of `encode`, for the recipe. `format` and `sample_rate` (Hz): where none is named."""
         self._store, self._verdicts = store, Verdicts(store)
         self._encode, self._profile, self._clock = encode, profile, clock
-        self._format, self._sample_rate = format, sample_rate
+        self._format, self._sample_rate, self._encoder = format, sample_rate, encoder
         self._bounds = profile.bounds.hash if profile.bounds else ""
 
     def look_up(self, task: Task) -> Outcome:
@@ -66,8 +75,7 @@ class Keeper:
         flaw = flaw_of(samples, utterance, self._profile)
         if flaw is not None:
             return flaw
-        format = request.format or self._format
-        rate = request.sample_rate or default_rate(format, self._sample_rate)
+        format, rate = chosen(request.format, request.sample_rate, self._format, self._sample_rate)
         encoded = self._encode(samples, self._profile.sample_rate, format, rate)
         key = f"{task.claim.identity.folder}/{encoded.sha256}.{encoded.extension}"
         self._store.put(key, encoded.data, request.output_name)
@@ -90,6 +98,7 @@ class Keeper:
             seed=utterance.seed,
             template=task.template,
             bounds=self._bounds,
+            encoder=self._encoder,
         )
         timings = Timings(
             queued=max(0.0, task.started_at - task.record.timestamp / 1000),

@@ -41,9 +41,9 @@ from streamer.worker.unread import Unread
 from streamer.worker.utterances import Utterances
 from streamer.worker.verify import Flaw, next_try, rejection
 
-_DEPLOYED = {FailureCode.TEMPLATE_ERROR, FailureCode.SYNTHESIS_FAILED, FailureCode.SPEECH_REJECTED}
-"""What a bad deploy can do to good records: counts towards the dead-letter limit. An event that is not wanted is none
-of it: its rule says so."""
+_DEPLOYED = {FailureCode.SYNTHESIS_FAILED, FailureCode.SPEECH_REJECTED}
+"""What a bad deploy can do to good records: counts towards the dead-letter limit, as does a template_error where the
+template is in doubt. An event that is not wanted is none of it: its rule says so."""
 
 
 class Parts(NamedTuple):
@@ -249,6 +249,9 @@ class Pipeline:
                 continue
             elif isinstance(one, Spoken):
                 self._spoken(one)
+            elif one.failure.mute:
+                self._parts.admission.leave(one.task)
+                self._fail(one.task, FailureCode.TEXT_EMPTY, f"text: {one.failure.message}")
             elif not one.failure.out_of_memory and not self._parts.admission.failed(one.task):
                 self._fail(one.task, FailureCode.SYNTHESIS_FAILED, one.failure.message)
 
@@ -277,7 +280,9 @@ class Pipeline:
         self._parts.admission.add(task)
 
     def _fail(self, task: Task, code: FailureCode, message: str) -> None:
-        if code in _DEPLOYED:
+        event = task.request.event if task.request else None
+        doubtful = code is FailureCode.TEMPLATE_ERROR and event is not None and self._parts.utterances.doubtful(event)
+        if code in _DEPLOYED or doubtful:
             self._parts.dead_letters.failed(message, spoken=task.speeches > 0)
         self._jobs.append(Job(task, "keep_failure", lambda task: self._parts.keeper.keep_failure(task, code, message)))
 

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from streamer.engines.base import Utterance
 from streamer.errors import RequestFailed
-from streamer.records import FailureCode, SpeechRequest
+from streamer.formats import chosen
+from streamer.records import Event, FailureCode, SpeechRequest
 from streamer.render.events import Events
+from streamer.settings import Audio
 from streamer.voices import Voice, Voices
 
 
@@ -22,13 +24,24 @@ class Rendered(NamedTuple):
 
 
 class Utterances:
-    """Errors of `of`, all RequestFailed: template_error, not_wanted, text_empty, text_too_long, voice_unknown."""
+    """Errors of `of`, all RequestFailed: template_error, not_wanted, text_empty, text_too_long, voice_unknown,
+    invalid_request for a sample_rate at which its format, named or not, is not written."""
 
-    def __init__(self, events: Events, voices: Voices, max_text: int) -> None:
+    def __init__(self, events: Events, voices: Voices, max_text: int, audio: Audio) -> None:
         """`max_text`: characters, of a rendered text too."""
-        self._events, self._voices, self._max_text = events, voices, max_text
+        self._events, self._voices, self._max_text, self._audio = events, voices, max_text, audio
+        self._proven: set[str] = set()  # types whose rule made a text of an event
+
+    def doubtful(self, event: Event) -> bool:
+        """Whether a template_error of it may be its rule's fault: there is one, and it never made a text of any event.
+
+        Rules are read once. One that made a text of one event is not broken: events that it fails are wrong
+        themselves, as are those of a type that nobody wrote a rule for.
+        """
+        return event.type in self._events.types and event.type not in self._proven
 
     def of(self, request: SpeechRequest, fingerprint: str) -> Rendered:
+        chosen(request.format, request.sample_rate, self._audio.format, self._audio.sample_rate)
         text, voice, template = self._text(request)
         if len(text) > self._max_text:
             raise RequestFailed(
@@ -47,6 +60,8 @@ class Utterances:
         if request.event is None:
             return request.text or "", request.voice, ""
         rendering = self._events.render(request.event, request.metadata)
+        if rendering.wanted:
+            self._proven.add(request.event.type)
         if not rendering.wanted:
             raise RequestFailed(
                 FailureCode.NOT_WANTED,

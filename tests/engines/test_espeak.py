@@ -128,6 +128,27 @@ def test_what_makes_no_sound_fails_and_says_why(engine: EspeakSynthesizer, text:
     report = finish(engine, 1)[ticket]
     assert isinstance(report, Failure)
     assert "no sound" in report.message
+    assert report.mute
+
+
+@pytest.mark.parametrize(
+    ("text", "like"),
+    [
+        ("订单１２３已付款", "订单123已付款"),
+        ("ＶＩＰ您好", "VIP您好"),
+        ("气温２０℃", "气温20°C"),
+        ("①您好", "1您好"),
+        ("1" * 40, "1" * 20 + " " + "1" * 20),
+    ],
+)
+def test_what_it_would_pass_over_is_spoken(engine: EspeakSynthesizer, text: str, like: str) -> None:
+    first, second = speak(engine, utterance(text), utterance(like))
+    assert np.array_equal(first, second)
+
+
+def test_a_word_without_an_end_is_spoken_to_its_end(engine: EspeakSynthesizer) -> None:
+    short, long = speak(engine, utterance("ha" * 100), utterance("ha" * 400))
+    assert seconds(long) > 3.5 * seconds(short)
 
 
 def test_a_killed_child_costs_one_utterance(engine: EspeakSynthesizer) -> None:

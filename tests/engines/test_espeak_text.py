@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.engines.espeak_text import ENGLISH, MANDARIN, clean, runs
+from streamer.engines.espeak_text import ENGLISH, MANDARIN, clean, runs, speakable
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,25 @@ def test_clean_leaves_only_text(text: str) -> None:
 )
 def test_clean(text: str, expected: str) -> None:
     assert clean(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("１２．５％", "12.5%"),
+        ("ＶＩＰ，您好！", "VIP，您好！"),
+        ("20℃ ①", "20°C 1"),
+        ("1" * 20, "1" * 20),
+        ("1" * 45, f"{'1' * 20} {'1' * 20} 11111"),
+        ("supercalifragilisticexpialidocious", "supercalifragilisticexpialidocious"),
+        ("x" * 40, f"{'x' * 30} {'x' * 10}"),
+        ("好" * 300, "好" * 300),
+    ],
+)
+def test_what_would_be_passed_over_or_cut_off(text: str, expected: str) -> None:
+    assert clean(text) == expected
+
+
+def test_speakable() -> None:
+    assert all(speakable(text) for text in ("a", "。好", "１", "①", "℃"))
+    assert not any(speakable(text) for text in ("", "。…！", "\u200b", "ꦗꦮ", "₿"))

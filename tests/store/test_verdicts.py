@@ -139,3 +139,10 @@ def test_a_verdict_that_vanishes_is_an_error() -> None:
 
     with pytest.raises(StoreRejected, match="vanished"):
         Verdicts(Forgetful()).settle(verdict())
+
+
+def test_a_verdict_from_before_its_encoder_was_recorded_is_read(store: Store) -> None:
+    fields = msgspec.to_builtins(verdict(state=completed()))
+    del fields["state"]["recipe"]["encoder"]
+    store.put(f"{IDENTITY.folder}/verdict-1.json", msgspec.json.encode(fields))
+    assert Verdicts(store).read(IDENTITY, 1) == verdict(state=completed())

@@ -125,6 +125,7 @@ class ScriptedEngine:
         self.refuses: set[str] = set()
         self.held: set[str] = set()
         self.fails: set[str] = set()
+        self.mute: set[str] = set()
         self.out_of_memory = False
         self.silent: dict[str, set[int]] = {}
         """Text → seeds with which it is spoken as silence."""
@@ -152,7 +153,9 @@ class ScriptedEngine:
             if utterance.text in self.held:
                 continue
             del self._rows[ticket]
-            if utterance.text in self.fails:
+            if utterance.text in self.mute:
+                ended.append(Failure(ticket, "no sound", mute=True))
+            elif utterance.text in self.fails:
                 ended.append(Failure(ticket, "injected", out_of_memory=self.out_of_memory))
             else:
                 silent = utterance.seed in self.silent.get(utterance.text, ())

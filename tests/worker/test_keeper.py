@@ -27,7 +27,9 @@ def store() -> TroubledStore:
 
 @pytest.fixture
 def keeper(store: TroubledStore) -> Keeper:
-    return Keeper(store, encode, ScriptedEngine().profile, ManualClock(), format="wav", sample_rate=24_000)
+    return Keeper(
+        store, encode, ScriptedEngine().profile, ManualClock(), format="wav", sample_rate=24_000, encoder="e1"
+    )
 
 
 def completed(verdict: Verdict) -> Completed:
@@ -176,3 +178,7 @@ def test_a_task_without_an_utterance_is_a_mistake_of_ours(keeper: Keeper) -> Non
     one.utterance = None
     with pytest.raises(ValueError, match="utterance"):
         kept(keeper, one, SAMPLES)
+
+
+def test_the_recipe_names_the_encoder(keeper: Keeper) -> None:
+    assert completed(kept(keeper, task(), SAMPLES)).recipe.encoder == "e1"

@@ -8,6 +8,7 @@ from streamer.errors import DeadLetterLimit, StopWorker
 from streamer.kafka.base import Headers
 from streamer.records import FOLLOWS, ORIGIN, SpeechCompleted, SpeechFailed, SpeechRequest
 from streamer.render.events import Events
+from streamer.settings import Audio
 from streamer.store.encoding import encode
 from streamer.store.verdicts import Failed, Verdicts
 from streamer.wire.base import Codec
@@ -69,7 +70,7 @@ class Line:
                     failed_topic="tts.failed",
                     max_failed_bytes=8_000_000,
                 ),
-                utterances=Utterances(events, VOICES, MAX_TEXT),
+                utterances=Utterances(events, VOICES, MAX_TEXT, Audio()),
                 dead_letters=DeadLetters(window, 0.6),
                 journal=journal(),
                 clock=self.clock,

@@ -130,3 +130,20 @@ def test_templates_that_fail_stop_the_worker_and_unwanted_events_do_not(tmp_path
         line.receive(event(f"id-{offset}", data={}), offset)
     with pytest.raises(DeadLetterLimit, match=r"data\.n"):
         line.turn()
+
+
+def test_a_sender_of_wrong_events_stops_nobody(tmp_path: Path) -> None:
+    """Neither of types without a rule, nor of a type whose rule has rendered another event."""
+    line = Line(window=10, events=rules(tmp_path))
+    for offset in range(30):
+        line.receive(event(f"id-{offset}", f"unheard.{offset}"), offset)
+    line.receive(event("id-30"), 30)
+    line.turn()
+    for offset in range(31, 60):
+        line.receive(event(f"id-{offset}", data={}), offset)
+    line.turn()
+    codes = line.codes()
+    assert codes.pop(30) == "ok"
+    assert len(codes) == 59
+    assert set(codes.values()) == {"template_error"}
+    assert line.idle()

@@ -140,3 +140,16 @@ def test_speech_of_a_real_engine_that_is_rejected() -> None:
     line.turn(40)
     assert line.codes() == {0: "speech_rejected", 1: "ok", 2: "ok"}
     assert line.completed(1).engine.seed == 6
+
+
+def test_a_sender_of_signs_without_a_sound_stops_nobody() -> None:
+    """And costs the engine one attempt each."""
+    line = Line(window=10)
+    for offset in range(30):
+        line.engine.mute.add(f"。{offset}")
+        line.receive(encoded(f"id-{offset}", f"。{offset}"), offset)
+    line.turn(40)
+    assert set(line.codes().values()) == {"text_empty"}
+    assert not line.failed(0).retryable
+    assert len(line.engine.submitted) == 30
+    assert line.idle()
