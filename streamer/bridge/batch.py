@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope
 
 from streamer.bodies import from_json
 from streamer.bridge import responses
-from streamer.bridge.core import Bridge, Conflict, Invalid
+from streamer.bridge.core import Bridge, Conflict, Invalid, Limited
 from streamer.bridge.documents import LineBody
 from streamer.bridge.gate import Bodies, Gate, Refused
 from streamer.bridge.webhook import METHODS, SOURCE, malformed
@@ -25,6 +25,8 @@ MAX_LINES = 10_000
 """Lines of one batch, the empty ones too: answers are longer than lines."""
 _AT_ONCE = 2_000
 """Lines on their way to Kafka at a time. With MAX_LINES it bounds a batch to five times bridge.ack_timeout."""
+_UNDER_WAY = 16
+"""Batches read and published at a time; each may hold some 30 MB."""
 _BREATH = 100
 """Lines read, and lines published, without letting others have the loop."""
 
@@ -39,9 +41,19 @@ class Batch:
         self._bridge, self._gate, self._max_body = bridge, gate, max_body
         self._bodies = Bodies(KINDS, max_batch, "bridge.max_batch")
         self._outcomes = metrics.bridge_requests
+        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive) -> responses.Response:
         headers = self._gate.admitted(scope, METHODS)
+        if self._under_way >= _UNDER_WAY:
+            raise Refused(responses.of(Limited(f"{_UNDER_WAY} batches are under way", 1)))
+        self._under_way += 1
+        try:
+            return await self._answered(headers, receive)
+        finally:
+            self._under_way -= 1
+
+    async def _answered(self, headers: dict[bytes, bytes], receive: Receive) -> responses.Response:
         body = await self._bodies.read(headers, receive)
         if body.count(b"\n") + (not body.endswith(b"\n")) > MAX_LINES:
             detail = f"a batch has at most {MAX_LINES} lines; nothing was published; send it in parts"

@@ -88,7 +88,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     (paths.BATCH, "post"): Operation(
         f"Take up to {batch.MAX_LINES} requests, one a line; an answer a line, in order. 200 where all lines were "
         "taken or skipped, else 207",
-        {200: _LINE_BY_LINE, 207: _LINE_BY_LINE, **_problems(401, 408, 413, 415)},
+        {200: _LINE_BY_LINE, 207: _LINE_BY_LINE, **_problems(401, 408, 413, 415, 429)},
         (tuple(kind.decode() for kind in batch.KINDS), RequestBody),
     ),
     (paths.EVENTS + "{source}", "post"): Operation(

@@ -10,7 +10,7 @@ import pytest
 from streamer.bridge import batch
 from streamer.records import SpeechRequest
 from streamer.store.memory import MemoryStore
-from tests.bridge.running import HeldPublisher, Running, decide, memory_cluster, running
+from tests.bridge.running import HeldPublisher, Running, decide, memory_cluster, running, until
 
 KIND = {"content-type": "application/x-ndjson"}
 Lines = list[dict[str, Any]]
@@ -135,6 +135,29 @@ def test_others_have_the_loop_while_lines_are_published() -> None:
             body = jsonl(*({"text": "a"} for _ in range(1_500)))
             response, _ = await asyncio.gather(post(bridge, body), watched())
             assert response.status_code == 200
+
+    asyncio.run(scenario())
+
+
+def test_more_batches_than_fit_are_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "_UNDER_WAY", 1)
+    publisher = HeldPublisher(memory_cluster().broker().publisher())
+
+    async def scenario() -> None:
+        async with running(publisher=publisher) as bridge:
+
+            async def refused() -> None:
+                await until(lambda: publisher.held)
+                response = await post(bridge, jsonl({"id": "2", "text": "b"}))
+                assert (response.status_code, response.headers["retry-after"]) == (429, "1")
+                assert "1 batches are under way; nothing was published" in response.json()["detail"]
+                publisher.release()
+
+            first, _ = await asyncio.gather(post(bridge, jsonl({"id": "1", "text": "a"})), refused())
+            assert first.status_code == 200
+            assert (await post(bridge, b"{")).status_code == 207
+            assert (await post(bridge, b"x", **{"content-type": "text/plain"})).status_code == 415
+            assert (await post(bridge, jsonl({"id": "2", "text": "b"}))).status_code == 200
 
     asyncio.run(scenario())
 
