@@ -20,8 +20,9 @@ from streamer.worker.admission import Admission
 from streamer.worker.dead_letters import DeadLetters
 from streamer.worker.journal import Journal
 from streamer.worker.keeper import Keeper
+from streamer.worker.limits import limits
 from streamer.worker.liveness import Liveness
-from streamer.worker.loop import Limits, Worker
+from streamer.worker.loop import Worker
 from streamer.worker.metadata import MetadataCodec
 from streamer.worker.pipeline import Parts, Pipeline
 from streamer.worker.pool import Pool
@@ -34,9 +35,6 @@ from streamer.worker.utterances import Utterances
 
 _CALL = 10.0
 """Seconds that the cluster has to answer at start."""
-
-_AHEAD = 2
-"""Engine capacities held at once: one in the engine, one being looked up or stored."""
 
 
 class Surroundings(NamedTuple):
@@ -112,20 +110,3 @@ def request_topic(admin: Admin, settings: Settings) -> Topic:
         where = settings.kafka.bootstrap_servers
         raise NotInitialised(f"no topic {', '.join(missing)} at {where}; run `streamer topics`, or set kafka.topics")
     return found
-
-
-def limits(settings: Settings, capacity: int) -> Limits:
-    worker = settings.worker
-    return Limits(
-        capacity=_AHEAD * capacity,
-        resume_share=worker.resume_share,
-        window=worker.window,
-        poll_records=worker.poll_records,
-        commit_interval=worker.commit_interval,
-        commit_results=worker.commit_results,
-        commit_bytes=worker.commit_bytes,
-        # Well below the broker's own limit: a transaction that outlasts that is fenced, and looks like a second worker.
-        commit_timeout=0.6 * settings.kafka.transaction_timeout,
-        revoke_timeout=worker.revoke_timeout,
-        call_limit=worker.call_limit,
-    )

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from typing import NamedTuple
 
 from streamer.clock import Clock
 from streamer.errors import Retriable
 from streamer.kafka.base import Consumer, Partition, Record
 from streamer.worker.journal import Journal
 from streamer.worker.ledger import Ledger, Plan
+from streamer.worker.limits import Limits
 from streamer.worker.liveness import Liveness
 from streamer.worker.metadata import LIMIT
 from streamer.worker.pipeline import Pipeline
@@ -24,25 +24,6 @@ from streamer.worker.transaction import Ending, Transactor
 
 _OPEN_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
-
-
-class Limits(NamedTuple):
-    """Seconds, counts and bytes; see settings.Worker."""
-
-    capacity: int
-    """Cost at which partitions are paused."""
-    resume_share: float = 0.7
-    window: int = 20_000
-    poll_records: int = 500
-    busy_poll: float = 0.005
-    idle_poll: float = 0.1
-    commit_interval: float = 0.1
-    commit_results: int = 10_000
-    commit_bytes: int = 32 * 1024 * 1024
-    commit_timeout: float = 6.0
-    revoke_timeout: float = 5.0
-    committed_timeout: float = 1.0
-    call_limit: float = 30.0
 
 
 class Worker:

@@ -25,15 +25,15 @@ from streamer.kafka.base import Record
 from streamer.records import FailureCode
 from streamer.store.verdicts import Completed, Verdict
 from streamer.worker.admission import Admission
-from streamer.worker.backoff import Backoff
 from streamer.worker.dead_letters import DeadLetters
 from streamer.worker.in_flight import InFlight
 from streamer.worker.journal import Journal
 from streamer.worker.judge import Decision, follows, judge
 from streamer.worker.keeper import Keeper
 from streamer.worker.ledger import Settled
-from streamer.worker.pool import Done, Job, Loading, Outcome, Pool, Standing, Work
+from streamer.worker.pool import Done, Loading, Outcome, Pool, Standing, Work
 from streamer.worker.results import Results
+from streamer.worker.store_work import StoreWork
 from streamer.worker.synthesis import Broken, EngineHost, Heard, NotSpoken, Spoken
 from streamer.worker.task import Task, TaskReader
 from streamer.worker.tenure import Tenure
@@ -71,8 +71,7 @@ class Pipeline:
         self._journal = parts.journal
         self._in_flight = InFlight()
         self._unread = Unread(parts.load_schema, parts.clock, parts.journal)
-        self._jobs: list[Work] = []  # for the pool, at the end of the turn
-        self._backoff: Backoff[Job] = Backoff(parts.clock)  # the store was unavailable
+        self._store = StoreWork(parts.keeper, parts.clock, parts.journal)
         self._now = 0  # milliseconds since the epoch, of this turn
         self._engine_seconds = 0.0  # of the engine's steps, as far as its metric knows
         self._load = 0
@@ -91,7 +90,7 @@ class Pipeline:
     @property
     def backing_off(self) -> bool:
         """The store is down: nothing new should be read."""
-        return self._backoff.active
+        return self._store.backing_off
 
     @property
     def held_back(self) -> int:
@@ -114,7 +113,7 @@ class Pipeline:
             tenure.tasks[task.record.offset] = task
             self._load += task.cost
             if self._in_flight.enter(task):
-                self._look_up(task)
+                self._store.look_up(task)
         self._tasks += len(tasks)
         self._journal.received(tasks)
 
@@ -127,11 +126,9 @@ class Pipeline:
         spent = self._parts.engine.step_seconds
         self._journal.metrics.engine_seconds.inc(spent - self._engine_seconds)
         self._engine_seconds = spent
-        self._jobs += self._backoff.due()
-        self._jobs += self._unread.jobs()
-        if self._jobs:
-            self._parts.pool.submit(self._jobs)
-            self._jobs = []
+        jobs: list[Work] = [*self._store.jobs(), *self._unread.jobs()]
+        if jobs:
+            self._parts.pool.submit(jobs)
         taken = self._parts.admission.take()
         if taken:
             now = self._parts.clock.now()
@@ -158,9 +155,10 @@ class Pipeline:
             return
         task = job.task
         if isinstance(outcome, StoreUnavailable):
-            self._back_off(job, outcome)
+            self._store.unavailable(job, outcome)
             return
-        self._backoff.went_well()
+        if not isinstance(outcome, Flaw | RequestFailed):  # of these the store was not asked
+            self._store.answered()
         if not task.tenure.alive:
             return
         if isinstance(outcome, Flaw):
@@ -263,7 +261,7 @@ class Pipeline:
         task.speeches += 1
         task.spoken_at = spoken.at
         self._journal.metrics.audio_seconds.inc(len(samples) / self._parts.engine.profile.sample_rate)
-        self._jobs.append(Job(task, "keep_speech", lambda task: self._parts.keeper.keep_speech(task, samples)))
+        self._store.keep_speech(task, samples)
 
     def _flawed(self, task: Task, flaw: Flaw) -> None:
         """The speech does not count: once more, with the next seed. No attempt of the engine's: that did not fail."""
@@ -284,17 +282,7 @@ class Pipeline:
         doubtful = code is FailureCode.TEMPLATE_ERROR and event is not None and self._parts.utterances.doubtful(event)
         if code in _DEPLOYED or doubtful:
             self._parts.dead_letters.failed(message, spoken=task.speeches > 0)
-        self._jobs.append(Job(task, "keep_failure", lambda task: self._parts.keeper.keep_failure(task, code, message)))
-
-    def _look_up(self, task: Task) -> None:
-        self._jobs.append(Job(task, "look_up", self._parts.keeper.look_up))
-
-    def _back_off(self, job: Job, error: StoreUnavailable) -> None:
-        if not job.task.tenure.alive and self._backoff.waiting:
-            return  # nobody waits for it; kept only where it is the one that finds out when the store is back
-        if seconds := self._backoff.wait(job):
-            self._journal.log.warning("store unavailable, backing off", error=str(error), seconds=seconds)
-        self._journal.metrics.store_retries.inc()
+        self._store.keep_failure(task, code, message)
 
     def _rejected(self, task: Task, error: StoreRejected) -> None:
         """The store will never take this object. Without a verdict there can be no result, so that one must stand.
@@ -327,4 +315,4 @@ class Pipeline:
         self._tasks -= 1
         follower = self._in_flight.leave(task)
         if follower is not None:
-            self._look_up(follower)
+            self._store.look_up(follower)

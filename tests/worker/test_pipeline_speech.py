@@ -153,3 +153,30 @@ def test_a_sender_of_signs_without_a_sound_stops_nobody() -> None:
     assert not line.failed(0).retryable
     assert len(line.engine.submitted) == 30
     assert line.idle()
+
+
+def test_a_flaw_found_while_the_store_is_down_does_not_say_that_it_is_back() -> None:
+    line = Line()
+    line.engine.silent = {"bad": {5, 6}}
+    line.engine.held.add("bad")
+    line.receive(encoded("id-0", "bad", seed=5), 0)
+    line.turn(3)
+    line.store.down = True
+    line.receive(encoded("id-1", "good"), 1)
+    line.turn(2)
+    assert line.pipeline.backing_off
+    line.clock.advance(0.2)
+    line.pipeline.turn()  # the one that waited is asked again, and not answered yet
+    waiting, line.pool.jobs = line.pool.jobs, []
+    line.engine.held.clear()
+    line.host.turn()
+    line.pipeline.turn()
+    line.pool.work()  # the flaw
+    line.pipeline.turn()
+    assert rejections(line) == 1
+    assert line.pipeline.backing_off
+    line.store.down = False
+    line.pool.submit(waiting)
+    line.turn()
+    assert line.codes() == {0: "speech_rejected", 1: "ok"}
+    assert line.idle()

@@ -1,0 +1,54 @@
+"""What tasks ask of the store, on its way to the pool; while the store is unavailable it waits here, and nothing is
+dropped."""
+
+from __future__ import annotations
+
+from streamer.clock import Clock
+from streamer.engines.base import Samples
+from streamer.errors import StoreUnavailable
+from streamer.records import FailureCode
+from streamer.worker.backoff import Backoff
+from streamer.worker.journal import Journal
+from streamer.worker.keeper import Keeper
+from streamer.worker.pool import Job
+from streamer.worker.task import Task
+
+
+class StoreWork:
+    def __init__(self, keeper: Keeper, clock: Clock, journal: Journal) -> None:
+        self._keeper, self._journal = keeper, journal
+        self._new: list[Job] = []
+        self._backoff: Backoff[Job] = Backoff(clock)
+
+    @property
+    def backing_off(self) -> bool:
+        """The store is down: nothing new should be read."""
+        return self._backoff.active
+
+    def look_up(self, task: Task) -> None:
+        self._new.append(Job(task, "look_up", self._keeper.look_up))
+
+    def keep_speech(self, task: Task, samples: Samples) -> None:
+        """Verify them first: what is no speech is not kept."""
+        self._new.append(Job(task, "keep_speech", lambda task: self._keeper.keep_speech(task, samples)))
+
+    def keep_failure(self, task: Task, code: FailureCode, message: str) -> None:
+        self._new.append(Job(task, "keep_failure", lambda task: self._keeper.keep_failure(task, code, message)))
+
+    def jobs(self) -> list[Job]:
+        """For the pool, now."""
+        jobs = [*self._new, *self._backoff.due()]
+        self._new = []
+        return jobs
+
+    def answered(self) -> None:
+        """The store is there."""
+        self._backoff.went_well()
+
+    def unavailable(self, job: Job, error: StoreUnavailable) -> None:
+        """Try it again later."""
+        if not job.task.tenure.alive and self._backoff.waiting:
+            return  # nobody waits for it; kept only where it is the one that finds out when the store is back
+        if seconds := self._backoff.wait(job):
+            self._journal.log.warning("store unavailable, backing off", error=str(error), seconds=seconds)
+        self._journal.metrics.store_retries.inc()

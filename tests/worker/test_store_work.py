@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from streamer.clock import ManualClock
+from streamer.errors import StoreUnavailable
+from streamer.records import FailureCode
+from streamer.store.encoding import encode
+from streamer.worker.keeper import Keeper
+from streamer.worker.store_work import StoreWork
+from tests.worker.builders import ScriptedEngine, TroubledStore, journal, task, tenure
+
+DOWN = StoreUnavailable("injected")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def work(clock: ManualClock) -> StoreWork:
+    keeper = Keeper(TroubledStore(), encode, ScriptedEngine().profile, clock, format="wav", sample_rate=24_000)
+    return StoreWork(keeper, clock, journal())
+
+
+def test_each_is_handed_out_once_in_order(work: StoreWork) -> None:
+    one = task()
+    work.look_up(one)
+    work.keep_speech(one, np.zeros(10, np.int16))
+    work.keep_failure(one, FailureCode.EXPIRED, "too late")
+    assert [job.operation for job in work.jobs()] == ["look_up", "keep_speech", "keep_failure"]
+    assert work.jobs() == []
+
+
+def test_what_the_store_could_not_do_waits_until_it_is_back(work: StoreWork, clock: ManualClock) -> None:
+    work.look_up(task())
+    (job,) = work.jobs()
+    work.unavailable(job, DOWN)
+    assert work.backing_off
+    assert work.jobs() == []
+    clock.advance(1)
+    assert work.jobs() == [job]
+    assert work.backing_off
+    work.answered()
+    assert not work.backing_off
+
+
+def test_for_dead_tenures_one_at_most_is_kept_to_find_out(work: StoreWork, clock: ManualClock) -> None:
+    dead = tenure()
+    for offset in range(3):
+        work.look_up(task(f"id-{offset}", offset=offset, of=dead))
+    jobs = work.jobs()
+    dead.alive = False
+    for job in jobs:
+        work.unavailable(job, DOWN)
+    clock.advance(1)
+    assert work.jobs() == jobs[:1]
