@@ -26,7 +26,7 @@ MAX_LINES = 10_000
 _AT_ONCE = 2_000
 """Lines on their way to Kafka at a time. With MAX_LINES it bounds a batch to five times bridge.ack_timeout."""
 _UNDER_WAY = 16
-"""Batches read and published at a time; each may hold some 30 MB."""
+"""Batches read and published at a time; one of 10 MB takes some 40."""
 _BREATH = 100
 """Lines read, and lines published, without letting others have the loop."""
 
