@@ -37,6 +37,8 @@ class Job(NamedTuple):
     task: Task
     operation: Operation
     run: Callable[[Task], Outcome]
+    computing: float = 0.0
+    """Seconds that it may compute before it counts as stuck: MP3 and Opus take a minute for two hours of speech."""
 
 
 class Loading(NamedTuple):
@@ -48,6 +50,10 @@ class Loading(NamedTuple):
     @property
     def operation(self) -> Operation:
         return "load_schema"
+
+    @property
+    def computing(self) -> float:
+        return 0.0
 
 
 Work = Job | Loading
@@ -106,7 +112,8 @@ class ThreadPool:
         return done
 
     def oldest(self) -> float | None:
-        """When the job began that is under way for the longest time, in monotonic seconds: for the watchdog."""
+        """When the job began that is under way for the longest time, its computing left out, in monotonic seconds: for
+        the watchdog. May lie ahead."""
         return min((began for began in self._began if began is not None), default=None)
 
     def close(self) -> None:
@@ -118,7 +125,8 @@ class ThreadPool:
         while (jobs := self._inbox.get()) is not None:
             done = []
             for job in jobs:
-                began = self._began[number] = self._clock.monotonic()
+                began = self._clock.monotonic()
+                self._began[number] = began + job.computing
                 done.append(run(job))
                 if self._seconds:
                     self._seconds[job.operation].observe(self._clock.monotonic() - began)

@@ -30,7 +30,8 @@ class StoreWork:
 
     def keep_speech(self, task: Task, samples: Samples) -> None:
         """Verify them first: what is no speech is not kept."""
-        self._new.append(Job(task, "keep_speech", lambda task: self._keeper.keep_speech(task, samples)))
+        job = Job(task, "keep_speech", lambda task: self._keeper.keep_speech(task, samples))
+        self._new.append(job._replace(computing=self._keeper.computing(samples)))
 
     def keep_failure(self, task: Task, code: FailureCode, message: str) -> None:
         self._new.append(Job(task, "keep_failure", lambda task: self._keeper.keep_failure(task, code, message)))

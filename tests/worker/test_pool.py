@@ -119,3 +119,28 @@ def test_a_schema_is_asked_for_and_each_operation_timed() -> None:
         for operation in ("look_up", "load_schema", "keep_speech", "keep_failure")
     }
     assert counts == {"look_up": 2, "load_schema": 1, "keep_speech": 0, "keep_failure": 0}
+
+
+def test_what_a_job_may_compute_counts_as_no_time_under_way(pool: ThreadPool) -> None:
+    clock, going, done = SystemClock(), threading.Semaphore(0), threading.Event()
+
+    def wait(_: Task) -> Outcome:
+        going.release()
+        done.wait(_PATIENCE)
+        return FOUND
+
+    assert pool.oldest() is None
+    try:
+        pool.submit([Job(task(), "keep_speech", wait, computing=100.0)])
+        assert going.acquire(timeout=_PATIENCE)
+        oldest = pool.oldest()
+        assert oldest is not None
+        assert 0 < oldest - clock.monotonic() <= 100
+        pool.submit([Job(task(), "look_up", wait)])
+        assert going.acquire(timeout=_PATIENCE)
+        oldest = pool.oldest()
+        assert oldest is not None
+        assert oldest <= clock.monotonic()
+    finally:
+        done.set()
+    assert len(collected(pool, 2)) == 2

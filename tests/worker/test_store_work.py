@@ -34,6 +34,12 @@ def test_each_is_handed_out_once_in_order(work: StoreWork) -> None:
     assert work.jobs() == []
 
 
+def test_long_speech_may_be_encoded_for_longer_than_the_watchdog_waits_for_a_store(work: StoreWork) -> None:
+    work.look_up(task())
+    work.keep_speech(task(), np.zeros(24_000 * 3_600, np.int16))
+    assert [job.computing for job in work.jobs()] == [0, 360]
+
+
 def test_what_the_store_could_not_do_waits_until_it_is_back(work: StoreWork, clock: ManualClock) -> None:
     work.look_up(task())
     (job,) = work.jobs()
