@@ -85,7 +85,7 @@ class Keeper:
         format, rate = chosen(request.format, request.sample_rate, self._format, self._sample_rate)
         encoded = self._encode(samples, self._profile.sample_rate, format, rate)
         key = f"{task.claim.identity.folder}/{encoded.sha256}.{encoded.extension}"
-        self._store.put(key, encoded.data, request.output_name)
+        self._store.put(key, encoded.data, request.output_name or task.claim.identity.id)
         audio = Audio(
             uri=self._store.uri(key),
             format=encoded.format,

@@ -19,7 +19,7 @@ MUTANTS: dict[str, list[Hunk]] = {
     "commit before durability": [
         Hunk(
             "worker/keeper.py",
-            "        self._store.put(key, encoded.data, request.output_name)\n",
+            "        self._store.put(key, encoded.data, request.output_name or task.claim.identity.id)\n",
             "        self._late.append((key, encoded.data))\n",
         ),
         Hunk(

@@ -123,6 +123,21 @@ def test_how_it_was_made_is_recorded(keeper: Keeper) -> None:
     assert (recipe.text, recipe.voice, recipe.engine, recipe.revision) == ("hello", "plain", "script", "1")
 
 
+@pytest.mark.parametrize(("output_name", "told"), [("订单.wav", "订单.wav"), (None, "a")])
+def test_the_store_is_told_how_a_download_is_called(output_name: str | None, told: str) -> None:
+    names: list[str | None] = []
+
+    class Naming(TroubledStore):
+        def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
+            if key.endswith(".wav"):
+                names.append(download_name)
+            return super().put(key, data, download_name)
+
+    keeper = Keeper(Naming(), encode, ScriptedEngine().profile, ManualClock(), format="wav", sample_rate=24_000)
+    kept(keeper, task(output_name=output_name), SAMPLES)
+    assert names == [told]
+
+
 def test_timings_say_where_the_time_went(store: TroubledStore) -> None:
     clock = ManualClock()
 
