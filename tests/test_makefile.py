@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -76,7 +77,8 @@ def test_an_interrupted_installation_is_begun_anew(checkout: Path) -> None:
 def test_a_change_of_the_lock_installs_into_what_is_there(checkout: Path) -> None:
     assert install(checkout).returncode == 0
     calls(checkout)
-    (checkout / "requirements.lock").touch()
+    later = (checkout / ".venv" / "installed").stat().st_mtime + 1  # a file system's clock ticks slowly
+    os.utime(checkout / "requirements.lock", (later, later))
     assert install(checkout).returncode == 0
     assert calls(checkout) == ["pip install", "pip install"]
 
