@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def command(settings: Settings, host: str | None, port: int | None) -> int:
     """Take requests over HTTP (POST /webhook/tts and others) and publish them; tell what became of them.
 
-    GET /openapi.json describes every route. Prints `ready http://HOST:PORT` once it listens.
+    GET /openapi.json describes every route. Prints `ready http://HOST:PORT` once it listens, on a store that
+    `streamer topics` has initialised.
     """
     import os
     import uuid
@@ -31,6 +32,7 @@ def command(settings: Settings, host: str | None, port: int | None) -> int:
     from streamer.kafka.confluent import ConfluentBroker
     from streamer.observe.logs import logger
     from streamer.observe.metrics import Metrics
+    from streamer.store.groups import Groups
     from streamer.store.opening import open_store
     from streamer.submission import Submissions
     from streamer.wire.opening import open_codecs
@@ -40,13 +42,15 @@ def command(settings: Settings, host: str | None, port: int | None) -> int:
     log, clock = logger(settings.log.level, settings.log.format), SystemClock()
     bound = serving.listen(settings)
     encode = open_codecs(settings, clock, "requests").requests.encode
+    store = open_store(settings.store)
+    Groups(store).store_id()  # in a store that is not the workers' no id is ever decided
     # The client gives up before the sender is told "unknown": what it did not send by then it never sends.
     broker = ConfluentBroker(settings.kafka, log, message_timeout=0.9 * settings.bridge.ack_timeout)
     parts = serving.Parts(
         settings,
         publisher=broker.publisher(),
         admin=broker.admin(),
-        store=open_store(settings.store),
+        store=store,
         submissions=Submissions(settings.kafka.topics.requests, clock, lambda: str(uuid.uuid4()), os.urandom, encode),
         metrics=Metrics(CollectorRegistry()),
         clock=clock,

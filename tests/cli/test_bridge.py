@@ -16,6 +16,7 @@ import pytest
 from streamer.kafka.base import Reader, Record
 from streamer.records import SpeechRequest
 from streamer.store.disk import DiskStore
+from streamer.store.groups import Groups
 from streamer.wire import avro
 from tests.bridge.running import decide, speak
 from tests.cli.conftest import Deployment
@@ -23,6 +24,13 @@ from tests.cli.processes import complaints, line_of, run, started
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what the token is required for
 HELLO = {"source": "shop", "id": "1", "text": "hello"}
+
+
+def initialised(folder: Path) -> DiskStore:
+    """The store as `streamer topics` leaves it, for a bridge."""
+    store = DiskStore(folder)
+    Groups(store).make_store_id("0123456789abcdef")
+    return store
 
 
 @contextmanager
@@ -34,6 +42,8 @@ def away() -> Iterator[str]:
 
 
 def variables(tmp_path: Path, servers: str) -> dict[str, str]:
+    """Of a deployment whose store is initialised."""
+    initialised(tmp_path / "store").close()
     return {"KAFKA__BOOTSTRAP_SERVERS": servers, "STORE__URL": (tmp_path / "store").as_uri()}
 
 
@@ -133,6 +143,14 @@ def test_a_store_that_does_not_open_is_told(tmp_path: Path) -> None:
     assert b"store.url" in done.stderr
 
 
+def test_a_store_that_is_not_the_workers_is_told_before_it_listens(tmp_path: Path) -> None:
+    given = variables(tmp_path, "127.0.0.1:1") | {"STORE__URL": (tmp_path / "other").as_uri()}
+    done = run("bridge", "--port", "0", variables=given)
+    assert (done.returncode, done.stdout) == (2, b"")
+    [line] = complaints(done.stderr)
+    assert "store/id: set store.url to the workers' one, or run `streamer topics`" in line
+
+
 def test_a_client_that_stops_reading_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """Its download is cut when bridge.drain_timeout is over, and the exit code is that of a clean end."""
     given = variables(tmp_path, "127.0.0.1:1") | {"BRIDGE__DRAIN_TIMEOUT": "1"}
@@ -158,7 +176,7 @@ def test_a_rate_that_is_none_is_told(tmp_path: Path) -> None:
 @pytest.mark.broker
 def test_what_it_accepts_is_in_kafka(deployment: Deployment) -> None:
     reader = deployment.broker.reader([deployment.kafka.topics.requests], from_beginning=True)
-    decide(DiskStore(deployment.store), SpeechRequest(source="shop", id="done", text="hello"))
+    decide(initialised(deployment.store), SpeechRequest(source="shop", id="done", text="hello"))
 
     async def scenario(base: str) -> None:
         async with httpx.AsyncClient(base_url=base, timeout=30) as client:
@@ -199,6 +217,7 @@ def test_a_request_pending_at_the_signal_is_accepted(deployment: Deployment) -> 
         b"POST /webhook/tts HTTP/1.1\r\nHost: bridge\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\n\r\n" % len(body)
     )
+    initialised(deployment.store).close()
     with started("bridge", "--port", "0", variables=deployment.variables) as process:
         base = address(process)
         host, port = base.removeprefix("http://").split(":")
