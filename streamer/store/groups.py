@@ -28,14 +28,19 @@ class Groups:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    def known_id(self) -> str | None:
+        """The store's id; None where `streamer topics` never saw it."""
+        data = self._store.get(_ID)
+        return None if data is None else data.decode()
+
     def store_id(self) -> str:
         """Errors: StoreMismatch where `streamer topics` never saw this store."""
-        data = self._store.get(_ID)
-        if data is None:
+        known = self.known_id()
+        if known is None:
             raise StoreMismatch(
                 f"the store has no {self._store.uri(_ID)}: set store.url to the workers' one, or run `streamer topics`"
             )
-        return data.decode()
+        return known
 
     def make_store_id(self, proposal: str) -> str:
         """The store's id: this one, if it had none."""

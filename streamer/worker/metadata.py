@@ -34,6 +34,12 @@ class Finished(NamedTuple):
     top: int
 
 
+def store_named(commit: Commit) -> str | None:
+    """The id of the store whose workers made the commit; None where its metadata is not of this version."""
+    fields = commit.metadata.split("|")
+    return fields[1] if fields[0] == str(VERSION) and len(fields) == 5 else None
+
+
 class MetadataCodec:
     """Writes and reads the metadata of one topic's commits, for workers on one store."""
 

@@ -4,8 +4,15 @@ import uuid
 
 import pytest
 
-from streamer.errors import CommitsLost, ConfigurationError, NotInitialised, StoreMismatch, StoreUnavailable
-from streamer.kafka.base import Message, Partition
+from streamer.errors import (
+    CommitsLost,
+    ConfigurationError,
+    MetadataMismatch,
+    NotInitialised,
+    StoreMismatch,
+    StoreUnavailable,
+)
+from streamer.kafka.base import Commit, Message, Partition
 from streamer.kafka.memory import MemoryCluster
 from streamer.store.groups import Groups, Start
 from streamer.store.memory import MemoryStore
@@ -89,6 +96,32 @@ def test_a_group_with_members_is_left_alone() -> None:
     rig.store = TroubledStore()
     with pytest.raises(ConfigurationError, match="stop its workers"):
         rig.initialise()
+
+
+@pytest.mark.parametrize(
+    ("own", "says"), [(None, "has no id: set store.url"), ("another", "is store another: set store.url")]
+)
+def test_a_store_that_is_not_the_groups_gets_nothing(own: str | None, says: str) -> None:
+    rig = Rig(partitions=2)
+    rig.set_commit(None, 0)
+    before, theirs = rig.commit(1), Groups(rig.store).store_id()
+    rig.store = TroubledStore()
+    if own is not None:
+        Groups(rig.store).make_store_id(own)
+    kept = set(rig.store.list(""))
+    with pytest.raises(MetadataMismatch, match=f"commits for store {theirs}.* {says}"):
+        rig.initialise()
+    assert set(rig.store.list("")) == kept
+    assert rig.commit(1) == before
+    with pytest.raises(KeyError):
+        rig.commit(0)
+
+
+def test_commits_that_are_not_ours_name_no_store() -> None:
+    rig = Rig()
+    rig.set_commit(Commit(0, "somebody else's"))
+    rig.store = TroubledStore()
+    assert rig.initialise() == ["tts.requests[0]: noted that group streamer has begun"]
 
 
 def test_without_the_topic_it_says_so() -> None:
