@@ -41,6 +41,9 @@ class Skipped(msgspec.Struct, frozen=True):
     source: str
     state: Literal["completed", "failed"]
     audio: str | None
+    code: str | None = None
+    message: str | None = None
+    """Why it failed."""
 
 
 class Conflict(msgspec.Struct, frozen=True):
@@ -178,7 +181,8 @@ class Bridge:
             identity = flight.identity
             self._settle(flight, Skipped(identity.id, identity.source, "completed", verdict.state.audio.uri))
         else:
-            self._settle(flight, Skipped(flight.identity.id, flight.identity.source, "failed", None))
+            identity, failed = flight.identity, verdict.state
+            self._settle(flight, Skipped(identity.id, identity.source, "failed", None, failed.code, failed.message))
 
     def _publish(self, flight: _Flight) -> None:
         if self._flights.get(flight.identity) is not flight:

@@ -25,6 +25,8 @@ class SkippedBody(msgspec.Struct, frozen=True, tag_field="status", tag="skipped"
     state: Literal["completed", "failed"]
     audio: Annotated[str | None, Meta(description="Where the store has it; null where it failed.")]
     link: _Link | None
+    code: Annotated[str | None, Meta(description="Why it failed, from the list of tts.failed.")] = None
+    message: str | None = None
     reason: Literal["already exists"] = "already exists"
 
 

@@ -37,9 +37,9 @@ def of(answer: Answer) -> Response:
     match answer:
         case Accepted(task_id):
             return json(HTTPStatus.ACCEPTED, AcceptedBody(task_id), outcome="accepted")
-        case Skipped(task_id, source, state, audio):
+        case Skipped(task_id, source, state, audio, code, message):
             link = None if audio is None else paths.audio(source, task_id)
-            return json(HTTPStatus.OK, SkippedBody(task_id, state, audio, link), outcome="skipped")
+            return json(HTTPStatus.OK, SkippedBody(task_id, state, audio, link, code, message), outcome="skipped")
         case Conflict(task_id):
             detail = "this id of this source was used for another request; send this one under an id of its own"
             return problem(HTTPStatus.CONFLICT, "id_conflict", detail, outcome="conflict", task_id=task_id)

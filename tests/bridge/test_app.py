@@ -91,9 +91,10 @@ def test_a_finished_id_is_skipped(failed: bool) -> None:
     async def scenario() -> None:
         async with running(store=store) as bridge:
             response = await bridge.post({**HELLO, "metadata": {"which": "is no part of it"}})
-            state = {"state": "failed", "audio": None, "link": None}
+            state = {"state": "failed", "audio": None, "link": None, "code": "expired", "message": "too late"}
             if not failed:
                 state = {"state": "completed", "audio": AUDIO.uri, "link": "/jobs/1/audio?source=shop"}
+                state |= {"code": None, "message": None}
             body = {"status": "skipped", "reason": "already exists", "task_id": "1", **state}
             assert (response.status_code, response.json()) == (200, body)
             assert bridge.records == []
