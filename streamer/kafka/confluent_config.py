@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import re
+import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from confluent_kafka import KafkaException
 
@@ -36,6 +39,12 @@ LINGER_MS = 2
 """How long a request waits for others of its batch. librdkafka's own 5 ms halved what 64 waiting senders get through
 (benchmarks.bridge); below 1 ms every request is a batch of its own."""
 
+_QUIET = 30.0
+"""Seconds between two warnings that say the same."""
+_KINDS = 256
+_COUNTS = re.compile(r"(?<![\w.:#-])\d+(?:(?=ms\b)|(?![\w:-]|\.\w))")
+"""Durations and counts; not the numbers within an address or a name (127.0.0.1:9092, [::1]:9092, kafka-1)."""
+
 _CLIENT = TypeVar("_CLIENT")
 
 
@@ -67,7 +76,7 @@ def check(kafka: Kafka) -> None:
 def make(client: Callable[..., _CLIENT], config: dict[str, Any], log: Log) -> _CLIENT:
     """A client. Errors: ConfigurationError with librdkafka's own words, which name the property."""
     try:
-        return client({**config, "logger": LibrdkafkaLog(log)})
+        return client({**config, "logger": LibrdkafkaLog(log, time.monotonic)})
     except (KafkaException, TypeError, ValueError) as error:
         told = error.args[0].str() if isinstance(error, KafkaException) else str(error)
         raise ConfigurationError([f"kafka.properties: {told}; correct or remove it"]) from error
@@ -167,11 +176,34 @@ def _above(limit: int) -> int:
 
 
 class LibrdkafkaLog:
-    """Takes librdkafka's log lines as a standard logger would. It heals its connections itself: no line is an error."""
+    """Takes librdkafka's log lines as a standard logger would. It heals its connections itself: no line is an error.
 
-    def __init__(self, log: Log) -> None:
-        self._log = log
+    While a broker is away it says the same of it at every attempt to connect: a warning that differs from an earlier
+    one in numbers alone is written every 30 s, with `left_out`, how many were not since.
+    """
+
+    def __init__(self, log: Log, monotonic: Callable[[], float]) -> None:
+        self._log, self._monotonic = log, monotonic
+        self._told: dict[tuple[str, str], _Told] = {}
 
     def log(self, level: int, form: str, facility: str, client: str, line: str, *rest: object) -> None:
-        write = self._log.warning if level >= 30 else self._log.debug
-        write("librdkafka", facility=facility, client=client, line=line)
+        if level < logging.WARNING:
+            self._log.debug("librdkafka", facility=facility, client=client, line=line)
+            return
+        kind, now = (facility, _COUNTS.sub("#", line)), self._monotonic()
+        told = self._told.get(kind)
+        if told is not None and now - told.at < _QUIET:
+            self._told[kind] = told._replace(left_out=told.left_out + 1)
+            return
+        if told is None and len(self._told) == _KINDS:
+            self._told.clear()  # repeats a line each; brokers that come and go must not fill the memory
+        self._told[kind] = _Told(now, 0)
+        counted = {"left_out": told.left_out} if told is not None and told.left_out else {}
+        self._log.warning("librdkafka", facility=facility, client=client, line=line, **counted)
+
+
+class _Told(NamedTuple):
+    """When a line of a kind was written, and how many were not since."""
+
+    at: float
+    left_out: int

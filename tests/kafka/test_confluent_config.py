@@ -3,6 +3,7 @@ from __future__ import annotations
 import confluent_kafka
 import pytest
 
+from streamer.clock import ManualClock
 from streamer.errors import BrokerUnreachable, ConfigurationError, FatalClient
 from streamer.kafka import confluent_config as configs
 from streamer.kafka.base import Message
@@ -111,6 +112,53 @@ def test_librdkafka_writes_to_our_log_and_not_to_standard_error(capfd: pytest.Ca
     publisher.close()
     assert any("Connection refused" in str(fields["line"]) for _, fields in lines.lines)
     assert capfd.readouterr().err == ""
+
+
+REFUSED = "[thrd:{0}/1]: {0}/1: Connect to ipv4#{0} failed: Connection refused (after {1}ms in state CONNECT)"
+
+
+def test_what_librdkafka_repeats_is_written_twice_a_minute_with_how_much_was_left_out() -> None:
+    lines, clock = _Lines(), ManualClock()
+    log = configs.LibrdkafkaLog(lines, clock.monotonic)
+
+    def say(facility: str, line: str) -> None:
+        log.log(40, "%s [%s] %s", facility, "client", line)
+
+    for elapsed in range(10):
+        say("FAIL", REFUSED.format("10.0.0.1:9092", elapsed))
+    say("ERROR", REFUSED.format("10.0.0.1:9092", 0))
+    for address in ("10.0.0.1:9093", "10.0.0.2:9092", "[::1]:9092", "[::2]:9092", "kafka-1:9092", "kafka-2:9092"):
+        say("FAIL", REFUSED.format(address, 0))
+    assert len(lines.lines) == 8
+    assert not any("left_out" in fields for _, fields in lines.lines)
+    clock.advance(30.0)
+    for elapsed in (30_000, 30_001):
+        say("FAIL", REFUSED.format("10.0.0.1:9092", elapsed))
+    line = REFUSED.format("10.0.0.1:9092", 30_000)
+    assert [fields for _, fields in lines.lines[8:]] == [
+        {"facility": "FAIL", "client": "client", "line": line, "left_out": 9}
+    ]
+    clock.advance(30.0)
+    say("FAIL", line)
+    assert lines.lines[-1][1]["left_out"] == 1
+
+
+def test_kinds_of_lines_without_end_do_not_fill_the_memory() -> None:
+    lines = _Lines()
+    log = configs.LibrdkafkaLog(lines, ManualClock().monotonic)
+    for number in range(1_000):
+        log.log(40, "%s [%s] %s", "FAIL", "client", f"kafka-{number}:9092 is down")
+    assert len(lines.lines) == 1_000
+    assert len(log._told) <= 256
+
+
+def test_what_was_asked_to_be_seen_is_never_left_out() -> None:
+    """kafka.properties.debug"""
+    lines = _Lines()
+    log = configs.LibrdkafkaLog(lines, ManualClock().monotonic)
+    for _ in range(3):
+        log.log(10, "%s [%s] %s", "SEND", "client", "Sent MetadataRequest")
+    assert len(lines.lines) == 3
 
 
 def test_a_message_that_finds_no_broker_is_told_to_its_sender() -> None:
