@@ -103,6 +103,12 @@ def test_wrong_configuration_is_told_beside_the_rest(tmp_path: Path) -> None:
     assert b"failed bridge: bridge.token (environment: STREAMER_BRIDGE__TOKEN): required" in done.stdout
 
 
+def test_a_rate_that_is_none_is_told() -> None:
+    done = run("check", variables={"KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "BRIDGE__RATE": "often"})
+    assert (done.returncode, states(done.stdout)["bridge"]) == (2, "failed")
+    assert b"failed bridge: bridge.rate (environment: STREAMER_BRIDGE__RATE) is 'often': write it as" in done.stdout
+
+
 def test_all_that_is_wrong_with_the_events_is_told(tmp_path: Path) -> None:
     events = tmp_path / "events.toml"
     events.write_text("[events.a]\ntemplate = '{{ data.x | nope }}'\nvoice = 'nobody'\n[events.b]\n", encoding="utf-8")
