@@ -90,13 +90,12 @@ class _Kafka:
         self._requests: Topic | None = None
 
     def cluster(self) -> Iterator[_Line]:
-        from streamer.cli import reaching
         from streamer.kafka.confluent import ConfluentBroker
         from streamer.observe.logs import logger
 
         servers = self._settings.kafka.bootstrap_servers
         admin = ConfluentBroker(self._settings.kafka, logger("error", self._settings.log.format)).admin()
-        cluster = reaching.cluster(admin, servers, _KAFKA)
+        cluster = admin.cluster_id(_KAFKA)
         self._admin = admin
         yield _Line("ok", f"{servers}, cluster {cluster}")
 

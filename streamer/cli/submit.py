@@ -22,15 +22,14 @@ def command(settings: Settings, file: IO[bytes]) -> int:
     """Publish one request a line and print its id once Kafka has it, in the order of the lines.
 
     A wrong line is told on standard error and the others still go. Exit 1 if any line was wrong or not acknowledged,
-    or where Kafka does not answer at the start: then nothing was sent.
+    or where Kafka does not answer at the start; 2 where the topic does not exist: then nothing was sent.
     """
     import os
     import uuid
 
-    from streamer.cli import reaching
     from streamer.cli.signals import Stop
     from streamer.clock import SystemClock
-    from streamer.errors import EXIT_DONE, EXIT_FAILED
+    from streamer.errors import EXIT_DONE, EXIT_FAILED, ConfigurationError
     from streamer.intake.jsonl import Intake
     from streamer.kafka.confluent import ConfluentBroker
     from streamer.observe.logs import logger
@@ -40,12 +39,14 @@ def command(settings: Settings, file: IO[bytes]) -> int:
     clock = SystemClock()
     encode = open_codecs(settings, clock, "requests").requests.encode
     broker = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format))
-    reaching.cluster(broker.admin(), settings.kafka.bootstrap_servers, _REACH)
+    topic = settings.kafka.topics.requests
+    if broker.admin().topics([topic], _REACH)[topic] is None:
+        raise ConfigurationError([f"topic {topic} does not exist; run `streamer topics`, or set kafka.topics.requests"])
     publisher = broker.publisher()
     try:
         report = Intake(
             publisher,
-            Submissions(settings.kafka.topics.requests, clock, lambda: str(uuid.uuid4()), os.urandom, encode),
+            Submissions(topic, clock, lambda: str(uuid.uuid4()), os.urandom, encode),
             clock,
             accepted=click.echo,
             complain=lambda line: click.echo(f"streamer: {line}", err=True),

@@ -24,7 +24,7 @@ def command(settings: Settings) -> int:
     import uuid
 
     from streamer.clock import SystemClock
-    from streamer.errors import EXIT_NEVER_RESTART, BrokerUnreachable
+    from streamer.errors import EXIT_NEVER_RESTART
     from streamer.kafka.confluent import ConfluentBroker
     from streamer.kafka.topology import ensure
     from streamer.observe.logs import logger
@@ -33,11 +33,7 @@ def command(settings: Settings) -> int:
     from streamer.worker.initialise import initialise
 
     admin = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format)).admin()
-    try:
-        admin.cluster_id(_TIMEOUT / 3)
-    except BrokerUnreachable as error:
-        servers = settings.kafka.bootstrap_servers
-        raise BrokerUnreachable(f"kafka.bootstrap_servers: no Kafka answers at {servers} ({error})") from error
+    admin.cluster_id(_TIMEOUT / 3)  # whether it is there
     open_codecs(settings, SystemClock(), "requests", "completed", "failed")
     findings = ensure(admin, settings.kafka, _TIMEOUT)
     for finding in findings:

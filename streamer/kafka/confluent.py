@@ -11,6 +11,7 @@ from streamer.kafka import confluent_config as configs
 from streamer.kafka.base import Admin, Consumer, Producer, Publisher, Reader
 from streamer.kafka.confluent_admin import ConfluentAdmin
 from streamer.kafka.confluent_consumer import ConfluentConsumer, ConfluentReader
+from streamer.kafka.confluent_errors import reached
 from streamer.kafka.confluent_producer import ConfluentProducer, ConfluentPublisher
 from streamer.observe.logs import Log
 from streamer.settings import Kafka
@@ -42,10 +43,12 @@ class ConfluentBroker:
     def reader(self, topics: Sequence[str], from_beginning: bool) -> Reader:
         """Errors: ConfigurationError where a topic does not exist; BrokerUnreachable or Retriable without answer."""
         client = configs.make(confluent_kafka.Consumer, configs.reader(self._kafka), self._log)
-        return ConfluentReader(client, self._log, topics, from_beginning, self._timeout)
+        with reached(self._kafka.bootstrap_servers):
+            return ConfluentReader(client, self._log, topics, from_beginning, self._timeout)
 
     def admin(self) -> Admin:
         def asker(group: str) -> confluent_kafka.Consumer:
             return configs.make(confluent_kafka.Consumer, configs.reader(self._kafka, group), self._log)
 
-        return ConfluentAdmin(configs.make(AdminClient, configs.admin(self._kafka), self._log), asker)
+        client = configs.make(AdminClient, configs.admin(self._kafka), self._log)
+        return ConfluentAdmin(client, asker, self._kafka.bootstrap_servers)

@@ -25,7 +25,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # some are ex
 
 from streamer.errors import BrokerUnreachable, ConfigurationError
 from streamer.kafka.base import Commit, Partition, Topic
-from streamer.kafka.confluent_errors import administered, answered
+from streamer.kafka.confluent_errors import administered, answered, reached
 
 _LATE = 2.0
 """Seconds that a future may outlast the request's own timeout."""
@@ -41,18 +41,22 @@ T = TypeVar("T")
 class ConfluentAdmin:
     """See kafka.base.Admin."""
 
-    def __init__(self, client: AdminClient, make_asker: Callable[[str], Consumer]) -> None:
-        """`make_asker`: a consumer of a group, to ask for its commits."""
-        self._client, self._make_asker = client, make_asker
+    def __init__(self, client: AdminClient, make_asker: Callable[[str], Consumer], servers: str) -> None:
+        """`make_asker`: a consumer of a group, to ask for its commits. `servers`: where the cluster is, to name it."""
+        self._client, self._make_asker, self._servers = client, make_asker, servers
         self._askers: dict[str, Consumer] = {}
 
     def cluster_id(self, timeout: float) -> str:
-        with answered("the cluster"):
+        with reached(self._servers), answered("the cluster"):
             return str(self._client.list_topics(timeout=timeout).cluster_id)
 
     def topics(self, names: Sequence[str], timeout: float) -> dict[str, Topic | None]:
         if not names:
             return {}
+        with reached(self._servers):
+            return self._topics(names, timeout)
+
+    def _topics(self, names: Sequence[str], timeout: float) -> dict[str, Topic | None]:
         found: dict[str, Topic | None] = dict.fromkeys(names)
         descriptions = []
         for name, future in self._client.describe_topics(TopicCollection(list(names)), request_timeout=timeout).items():

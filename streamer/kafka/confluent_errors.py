@@ -122,6 +122,18 @@ def translated(otherwise: type[BrokerError]) -> Iterator[None]:
 
 
 @contextmanager
+def reached(servers: str) -> Iterator[None]:
+    """Name the address where nothing answered, and what to do. `servers`: kafka.bootstrap_servers."""
+    try:
+        yield
+    except BrokerUnreachable as error:
+        raise BrokerUnreachable(
+            f"{servers} does not answer ({error}): start it, or set kafka.bootstrap_servers "
+            "(environment: STREAMER_KAFKA__BOOTSTRAP_SERVERS) and, where it asks for TLS or SASL, kafka.properties"
+        ) from error
+
+
+@contextmanager
 def answered(what: str) -> Iterator[None]:
     """Turn what an admin request raises into our errors."""
     try:

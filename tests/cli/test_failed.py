@@ -16,7 +16,8 @@ from streamer.kafka.base import Message
 from streamer.records import SpeechFailed
 from streamer.wire import avro
 from tests.cli.conftest import Deployment
-from tests.cli.processes import environment, run
+from tests.cli.processes import complaints, environment, run
+from tests.cli.test_bridge import away
 from tests.downstream.test_follow import LOST
 
 HOUR = 3_600_000
@@ -48,6 +49,17 @@ def groups(deployment: Deployment, *arguments: str) -> tuple[list[dict[str, Any]
     done = run("failed", *arguments, variables=deployment.variables)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()], done.stderr.decode()
+
+
+@pytest.mark.parametrize("command", ["failed", "follow"])
+def test_a_kafka_that_is_away_is_named_and_the_log_is_short(command: str) -> None:
+    with away() as servers:
+        done = run(command, variables={"KAFKA__BOOTSTRAP_SERVERS": servers})
+    assert (done.returncode, done.stdout) == (1, b"")
+    [line] = complaints(done.stderr)
+    assert line.startswith(f"{servers} does not answer (")
+    assert "set kafka.bootstrap_servers" in line
+    assert 0 < done.stderr.count(b"Connection refused") < 10
 
 
 @pytest.mark.broker

@@ -71,6 +71,16 @@ def test_a_kafka_that_is_away_is_named_once_and_nothing_is_sent(tmp_path: Path) 
     assert "kafka.bootstrap_servers" in line
 
 
+@pytest.mark.broker
+def test_a_topic_that_does_not_exist_is_told_and_not_made(deployment: Deployment) -> None:
+    given = deployment.variables | {"KAFKA__TOPICS__REQUESTS": "nowhere"}
+    done = run("submit", "-", variables=given, stdin=hello("a").encode())
+    assert (done.returncode, done.stdout) == (2, b"")
+    [line] = complaints(done.stderr)
+    assert line.startswith("topic nowhere does not exist; run `streamer topics`")
+    assert deployment.broker.admin().topics(["nowhere"], 10.0) == {"nowhere": None}
+
+
 def test_a_file_that_is_missing_is_wrong_use() -> None:
     done = run("submit", "no-such-file.jsonl")
     assert done.returncode == 2

@@ -76,9 +76,23 @@ def test_what_is_wrong_with_a_topic_is_told_and_it_is_left_alone(fresh: Fresh) -
     assert (topic.partitions, topic.config["cleanup.policy"]) == (1, "compact")
 
 
+@pytest.mark.broker
+def test_a_store_that_is_not_the_groups_is_told_and_gets_nothing(fresh: Fresh, tmp_path: Path) -> None:
+    assert run("topics", variables=fresh.variables).returncode == 0
+    other = tmp_path / "other"
+    done = run("topics", variables=fresh.variables | {"STORE__URL": other.as_uri()})
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert f"{other.as_uri()} has no id: set store.url to the workers' one" in complaints(done.stderr)[-1]
+    store = DiskStore(other)
+    assert list(store.list("")) == []
+    store.close()
+
+
 def test_without_kafka_it_fails(tmp_path: Path) -> None:
     variables = {"KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "STORE__URL": (tmp_path / "store").as_uri()}
     done = run("topics", variables=variables)
     assert done.returncode == 1
-    assert complaints(done.stderr) != []
+    [line] = complaints(done.stderr)
+    assert line.startswith("127.0.0.1:1 does not answer (")
+    assert "set kafka.bootstrap_servers" in line
     assert not (tmp_path / "store").exists()

@@ -16,7 +16,7 @@ from streamer.errors import (
     OutcomeUnknown,
     Retriable,
 )
-from streamer.kafka.confluent_errors import administered, answered, asked, meaning, passing, translated
+from streamer.kafka.confluent_errors import administered, answered, asked, meaning, passing, reached, translated
 
 E = KafkaError
 
@@ -83,4 +83,13 @@ def test_a_fatal_error_never_passes() -> None:
 
 def test_no_answer_at_all_is_unreachable() -> None:
     with pytest.raises(BrokerUnreachable, match="a topic"), answered("a topic"):
+        raise concurrent.futures.TimeoutError
+
+
+def test_where_nothing_answered_is_named_with_the_key_that_says_so() -> None:
+    with (
+        pytest.raises(BrokerUnreachable, match=r"^a:9092 does not answer \(a topic: no .*set kafka\.bootstrap_servers"),
+        reached("a:9092"),
+        answered("a topic"),
+    ):
         raise concurrent.futures.TimeoutError
