@@ -214,6 +214,7 @@ def _milliseconds(field: str, value: int | str) -> int:
 
 
 _PLACE = re.compile(r"^(?P<what>.*) - at `\$\.?(?P<path>[^`]*)`$", re.DOTALL)
+_OF_AN_EVENT = {"type", "data"}
 _UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>.*)`$", re.DOTALL)
 _MISSING = re.compile(r"^Object missing required field `(?P<name>.*)`$")
 
@@ -224,7 +225,9 @@ def _located(message: str) -> Problem:
     what, path = (place["what"], place["path"]) if place else (message, "")
     prefix = f"{path}." if path else ""
     if unknown := _UNKNOWN.match(what):
-        return Problem(f"{prefix}{unknown['name'][:MAX_NAME]}", "is no field of a request; leave it out or correct it")
+        name = unknown["name"][:MAX_NAME]
+        remedy = "put type and data into event" if not path and name in _OF_AN_EVENT else "leave it out or correct it"
+        return Problem(f"{prefix}{name}", f"is no field of a request; {remedy}")
     if missing := _MISSING.match(what):
         return Problem(f"{prefix}{missing['name']}", f"is missing; {path or 'a request'} needs it")
     return Problem(path or "body", f"has the wrong type: {what[:1].lower()}{what[1:]}; send what was expected")

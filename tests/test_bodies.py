@@ -67,6 +67,7 @@ def test_the_order_of_keys_is_no_other_request() -> None:
         ('{"source":"a","seed":"1"}', "seed", "got `str`"),
         ('{"source":"a","metadata":{"k":1}}', "metadata[...]", "got `int`"),
         ('{"source":"a","txt":"b"}', "txt", "no field of a request"),
+        ('{"source":"a","type":"t","data":{}}', "type", "put type and data into event"),
         ('{"source":"a","event":{"type":"t","data":{},"x":1}}', "event.x", "no field of a request"),
         ('{"source":"a","event":{"type":"t"}}', "event.data", "is missing"),
         ('{"source":"a","event":{"type":"t","data":[]}}', "event.data", "JSON object"),

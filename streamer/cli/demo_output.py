@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -75,8 +76,11 @@ def _shown(path: Path) -> str:
 
 
 def _variables(settings: Settings) -> str:
-    """What a reader of the results must be told."""
-    values = {"STREAMER_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers}
+    """What another command must be told, to be part of this demo."""
+    values = {
+        "STREAMER_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
+        "STREAMER_STORE__URL": shlex.quote(settings.store.url),
+    }
     for name, topic in settings.kafka.topics:
         if topic != Topics.model_fields[name].default:
             values[f"STREAMER_KAFKA__TOPICS__{name.upper()}"] = topic
