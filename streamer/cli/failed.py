@@ -129,10 +129,11 @@ def _print(groups: list[Group], topic: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("code", title=topic, title_justify="left")
+    table = Table(title=topic, title_justify="left")
+    table.add_column("code", no_wrap=True, min_width=max(len(group.code) for group in groups))
     table.add_column("count", justify="right", no_wrap=True)
     for column in ("redrive may help", "first", "last"):
-        table.add_column(column, no_wrap=column != "redrive may help")
+        table.add_column(column)
     table.add_column("latest", overflow="fold")
     for group in groups:
         cells = [
