@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import pytest
+from hypothesis import settings
 
 from streamer.embedded.broker import EmbeddedKafka
 from streamer.errors import EmbeddedError
@@ -29,6 +30,10 @@ _S3 = os.environ.pop("STREAMER_TEST_S3", "")
 _REQUIRE = bool(os.environ.pop("STREAMER_TEST_REQUIRE", ""))
 
 _SHORT_SESSIONS = "1000"
+
+# How fast a machine is says nothing; and a test that fails, fails for everyone.
+settings.register_profile("streamer", deadline=None, derandomize=True)
+settings.load_profile("streamer")
 
 
 class Cluster(NamedTuple):

@@ -23,7 +23,7 @@ from tests.wire.test_confluent import OURS, MemoryRegistry
 
 EXAMPLES = 500
 TOPIC = "tts.requests"
-seeded = settings(max_examples=EXAMPLES, derandomize=True, database=None, deadline=None)
+seeded = settings(max_examples=EXAMPLES)
 
 PIECES = [
     "{",

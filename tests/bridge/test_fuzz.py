@@ -123,7 +123,7 @@ def fuzz(each: Callable[[Fuzzed], Callable[[], None]]) -> Counter[int]:
     return fuzzed.statuses
 
 
-thorough = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+thorough = settings(suppress_health_check=list(HealthCheck))
 
 
 def posted(fuzzed: Fuzzed) -> Callable[[], None]:

@@ -31,7 +31,7 @@ JUNK: st.SearchStrategy[Any] = st.one_of(
 
 @pytest.mark.parametrize("name", ZH)
 @given(value=JUNK, option=st.none() | JUNK)
-@settings(max_examples=150, deadline=2_000)
+@settings(max_examples=150)
 def test_junk_is_spoken_or_refused(name: str, value: Any, option: Any) -> None:
     for each in (ZH[name], EN[name]):
         for arguments in ((value,),) if name in {"decimal", "ordinal", "time"} else ((value,), (value, option)):

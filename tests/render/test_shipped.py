@@ -147,7 +147,7 @@ _VALUES = st.recursive(
 
 
 @given(kind=st.sampled_from(EVENTS.types), data=st.dictionaries(st.sampled_from(_FIELDS), _VALUES), whole=st.booleans())
-@settings(max_examples=800, deadline=2_000)
+@settings(max_examples=800)
 def test_whatever_is_sent_is_text_or_a_template_error(kind: str, data: dict[str, Any], whole: bool) -> None:
     if whole:
         data = {**ORDER, **SHIPMENT, **TICKET, **LESSON, **data}
@@ -162,7 +162,7 @@ def test_whatever_is_sent_is_text_or_a_template_error(kind: str, data: dict[str,
 
 
 @given(st.text(), st.text(max_size=200))
-@settings(max_examples=300, deadline=2_000)
+@settings(max_examples=300)
 def test_so_is_what_is_no_event_at_all(kind: str, data: str) -> None:
     for each in (kind, "order.paid"):
         with pytest.raises(RequestFailed) as raised:

@@ -106,7 +106,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 TestLedgerMachine = LedgerMachine.TestCase
-TestLedgerMachine.settings = settings(max_examples=80, stateful_step_count=60, deadline=None)
+TestLedgerMachine.settings = settings(max_examples=80, stateful_step_count=60)
 
 
 def test_a_fresh_start_without_a_commit_is_committed() -> None:

@@ -164,7 +164,7 @@ SIZES = st.sampled_from([0, 1, 1_000, 60_000, 70_000, 500_000, 1_000_000, 1_100_
 CHARACTERS = st.sampled_from(["x", "您", "𝄞"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_the_value_of_a_failure_always_fits(data: st.DataObject) -> None:
     def some() -> str:
