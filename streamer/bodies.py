@@ -60,22 +60,14 @@ class PromptBody(msgspec.Struct, forbid_unknown_fields=True):
     prompt_text: str
 
 
-class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Either text or event. input_text stands for text, prompt_audio and prompt_text for prompt."""
+class _Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What every route takes besides what is spoken."""
 
-    source: Name | None = None
     id: _Id = ""
-    text: str | None = None
-    input_text: str | None = None
-    event: EventBody | None = None
     voice: _Voice | None = None
-    prompt: PromptBody | None = None
-    prompt_audio: str | None = None
-    prompt_text: str | None = None
     format: _Format | None = None
     sample_rate: _Rate | None = None
     seed: _Seed | None = None
-    phoneme: _Phoneme | None = None
     output_name: _OutputName | None = None
     metadata: _Metadata = {}
     callback: _Callback | None = None
@@ -83,21 +75,24 @@ class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
     requested_at: _Time = 0
 
 
-class SourceEventBody(msgspec.Struct, forbid_unknown_fields=True):
+class RequestBody(_Options, forbid_unknown_fields=True, kw_only=True):
+    """Either text or event. input_text stands for text, prompt_audio and prompt_text for prompt."""
+
+    source: Name | None = None
+    text: str | None = None
+    input_text: str | None = None
+    event: EventBody | None = None
+    prompt: PromptBody | None = None
+    prompt_audio: str | None = None
+    prompt_text: str | None = None
+    phoneme: _Phoneme | None = None
+
+
+class SourceEventBody(_Options, forbid_unknown_fields=True, kw_only=True):
     """An event whose source stands in the path."""
 
     type: Name
     data: _Data
-    id: _Id = ""
-    voice: _Voice | None = None
-    format: _Format | None = None
-    sample_rate: _Rate | None = None
-    seed: _Seed | None = None
-    output_name: _OutputName | None = None
-    metadata: _Metadata = {}
-    callback: _Callback | None = None
-    expires_at: _Time | None = None
-    requested_at: _Time = 0
 
 
 # Decimals: see validation.json_object.
@@ -123,37 +118,37 @@ def from_json(data: bytes | str, source: str | None = None) -> SpeechRequest:
         raise InvalidRequest([Problem("source", "is missing; name the system that asks")])
     if body.input_text is not None or body.prompt_audio is not None or body.prompt_text is not None:
         _rename(body)
-    prompt = body.prompt
-    return SpeechRequest(
-        source=source,
-        id=body.id,
-        text=body.text,
-        event=None if body.event is None else Event(type=body.event.type, data=_event_data("event.data", body.event)),
-        voice=body.voice,
-        prompt=None if prompt is None else Prompt(prompt_audio=prompt.prompt_audio, prompt_text=prompt.prompt_text),
-        format=body.format,
-        sample_rate=body.sample_rate,
-        seed=body.seed,
-        phoneme=body.phoneme,
-        output_name=body.output_name,
-        metadata=body.metadata,
-        callback=body.callback,
-        expires_at=None if body.expires_at is None else _milliseconds("expires_at", body.expires_at),
-        requested_at=_milliseconds("requested_at", body.requested_at),
-    )
+    event = None if body.event is None else Event(type=body.event.type, data=_event_data("event.data", body.event))
+    given = body.prompt
+    prompt = None if given is None else Prompt(prompt_audio=given.prompt_audio, prompt_text=given.prompt_text)
+    return _request(body, source, body.text, event, body.phoneme, prompt)
 
 
 def event_from_json(data: bytes | str, source: str) -> SpeechRequest:
     """One event of `source` as a request. Errors: as `from_json`."""
     body = _decoded(_EVENTS, data)
+    return _request(body, source, None, Event(type=body.type, data=_event_data("data", body)))
+
+
+def _request(
+    body: _Options,
+    source: str,
+    text: str | None,
+    event: Event | None,
+    phoneme: bool | None = None,
+    prompt: Prompt | None = None,
+) -> SpeechRequest:
     return SpeechRequest(
         source=source,
         id=body.id,
-        event=Event(type=body.type, data=_event_data("data", body)),
+        text=text,
+        event=event,
         voice=body.voice,
+        prompt=prompt,
         format=body.format,
         sample_rate=body.sample_rate,
         seed=body.seed,
+        phoneme=phoneme,
         output_name=body.output_name,
         metadata=body.metadata,
         callback=body.callback,
