@@ -41,6 +41,8 @@ class FailureCode(StrEnum):
     ID_CONFLICT = "id_conflict"
     """Its id was used for another request of its source, or it is no valid redrive. Its sender, under a new id; a
     result of the record, not of its id, and never redriven."""
+    DELETED = "deleted"
+    """`streamer delete` took its audio away before its result was committed. Nobody; never redriven."""
 
     @property
     def retryable(self) -> bool:
@@ -161,6 +163,31 @@ class SpeechFailed(Echo, frozen=True, kw_only=True):
 
 
 Result = SpeechCompleted | SpeechFailed
+
+
+class Outcome(StrEnum):
+    """What became of one record of a replay; as schemas/speech_replayed.avsc says."""
+
+    IDENTICAL = "identical"
+    DIFFERENT = "different"
+    PROMOTED = "promoted"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class SpeechReplayed(Echo, frozen=True, kw_only=True):
+    run: str
+    outcome: str
+    reasons: list[str] = []
+    message: str = ""
+    code: str | None = None
+    audio: Audio | None = None
+    previous: Audio | None = None
+    text: str | None = None
+    voice: str | None = None
+    engine: Engine | None = None
+    replayed_at: int
+
 
 TASK_ID = "task-id"
 TRACEPARENT = "traceparent"

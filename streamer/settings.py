@@ -36,6 +36,7 @@ class Topics(_Section):
     requests: str = "tts.requests"
     completed: str = "tts.completed"
     failed: str = "tts.failed"
+    replayed: str = "tts.replayed"
 
 
 class Kafka(_Section):

@@ -71,11 +71,18 @@ class ForgettingStore(MemoryStore):
 
     def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
         written = super().put(key, data)
+        self._note(key)
+        return written
+
+    def replace(self, key: str, data: bytes, download_name: str | None = None) -> None:
+        super().replace(key, data)
+        self._note(key)
+
+    def _note(self, key: str) -> None:
         if "/" in key and not key.startswith(("store/", "groups/")):
             self._order.append(key)
             if len(self._order) > _KEPT:
-                self._objects.pop(self._order.popleft(), None)
-        return written
+                self.delete(self._order.popleft())
 
 
 def rss() -> int:

@@ -19,7 +19,7 @@ _TIMEOUT = 30.0
 def command(settings: Settings) -> int:
     """Create the topics that are missing, give the group its start, and check what is there. Run it again any time.
 
-    With schema_registry.url the three schemas are registered first.
+    With schema_registry.url the four schemas are registered first.
     """
     import uuid
 
@@ -34,7 +34,7 @@ def command(settings: Settings) -> int:
 
     admin = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format)).admin()
     admin.cluster_id(_TIMEOUT / 3)  # whether it is there
-    open_codecs(settings, SystemClock(), "requests", "completed", "failed")
+    open_codecs(settings, SystemClock(), "requests", "completed", "failed", "replayed")
     findings = ensure(admin, settings.kafka, _TIMEOUT)
     for finding in findings:
         click.echo(f"streamer: {finding}", err=True)
@@ -43,7 +43,5 @@ def command(settings: Settings) -> int:
     if any(finding.severity == "error" for finding in findings):
         return EXIT_NEVER_RESTART
     names = settings.kafka.topics
-    click.echo(
-        f"topics {names.requests}, {names.completed} and {names.failed} are ready for group {settings.kafka.group}"
-    )
+    click.echo(f"topics {', '.join(names.model_dump().values())} are ready for group {settings.kafka.group}")
     return 0

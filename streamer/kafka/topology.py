@@ -31,6 +31,7 @@ def ensure(admin: Admin, kafka: Kafka, timeout: float) -> list[Finding]:
     wanted = {
         names.requests: {"max.message.bytes": str(kafka.max_request_bytes)},
         names.completed: {"max.message.bytes": str(max(kafka.max_request_bytes, 1_048_588))},
+        names.replayed: {"max.message.bytes": str(max(kafka.max_request_bytes, 1_048_588))},
         names.failed: {"max.message.bytes": str(kafka.max_failed_bytes)},
     }
     for name, found in admin.topics(list(wanted), timeout).items():
@@ -109,7 +110,7 @@ def _size(topic: Topic, kafka: Kafka) -> Iterator[Finding]:
             "taken, and its partition stand still; raise it with kafka-configs"
         )
         yield Finding("error", topic.name, "max.message.bytes", str(limit), remedy)
-    if topic.name == kafka.topics.completed and limit < kafka.max_request_bytes:
+    if topic.name in (kafka.topics.completed, kafka.topics.replayed) and limit < kafka.max_request_bytes:
         remedy = (
             f"kafka.max_request_bytes says {kafka.max_request_bytes}; a result that repeats its request's text and "
             "metadata may never be taken, and its partition stand still; raise it with kafka-configs"

@@ -1,4 +1,4 @@
-"""The store interface: bytes under keys, written once.
+"""The store interface: bytes under keys. What decides something is written once (`put`).
 
 All implementations pass tests/store/contract.py and are thread safe. Keys are relative, with `/`.
 """
@@ -6,7 +6,17 @@ All implementations pass tests/store/contract.py and are thread safe. Keys are r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Entry(NamedTuple):
+    """One object as a listing shows it."""
+
+    key: str
+    size: int
+    """Bytes."""
+    modified: float
+    """Epoch seconds at which it was last put or replaced, by the store's own clock."""
 
 
 class Store(Protocol):
@@ -20,6 +30,15 @@ class Store(Protocol):
         may be lost: then True says that these bytes stand, whoever put them. Who must know whose do, puts bytes that
         nobody else would, and reads them back.
         """
+        ...
+
+    def replace(self, key: str, data: bytes, download_name: str | None = None) -> None:
+        """Write whatever stood there, and let its age restart; durable as with `put`. No reader ever sees a part, or
+        nothing where something stood. Of two writers at once, one is the last."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Take it away, durably; nothing happens where there is none."""
         ...
 
     def get(self, key: str) -> bytes | None:
@@ -45,6 +64,11 @@ class Store(Protocol):
 
     def list(self, prefix: str) -> Iterator[str]:
         """Keys below `prefix`, which ends with `/`, in no order."""
+        ...
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """The objects below `prefix`, as for `list`; those of one folder follow each other. An object that comes or
+        goes meanwhile may be among them or not."""
         ...
 
     def uri(self, key: str) -> str:

@@ -12,11 +12,13 @@ import os
 import secrets
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from streamer.errors import ConfigurationError, StoreError, StoreRejected, StoreUnavailable
+from streamer.store.base import Entry
 from streamer.store.keys import check, check_prefix, quoted
 
 _REJECTED = {
@@ -31,6 +33,8 @@ _REJECTED = {
 }
 _NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _PART = 1 << 20
+T = TypeVar("T")
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -77,6 +81,28 @@ class DiskStore:
             raise self._converted(key, error) from error
         self._durable.add(key)
         return written
+
+    def replace(self, key: str, data: bytes, download_name: str | None = None) -> None:
+        folder, _, name = check(key).rpartition("/")
+        try:
+            with self._opened(folder, create=True) as descriptor:
+                if _exists(name, descriptor) or not _write(name, descriptor, data):
+                    _replace(name, descriptor, data)
+                os.fsync(descriptor)
+        except OSError as error:
+            raise self._converted(key, error) from error
+        self._durable.add(key)
+
+    def delete(self, key: str) -> None:
+        folder, _, name = check(key).rpartition("/")
+        try:
+            with self._opened(folder, create=False) as descriptor:
+                os.unlink(name, dir_fd=descriptor)
+                os.fsync(descriptor)
+        except _NOT_THERE:
+            return
+        except OSError as error:
+            raise self._converted(key, error) from error
 
     def get(self, key: str) -> bytes | None:
         folder, _, name = check(key).rpartition("/")
@@ -128,11 +154,17 @@ class DiskStore:
         return None
 
     def list(self, prefix: str) -> Iterator[str]:
+        return self._walked(check_prefix(prefix), _name)
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        return self._walked(check_prefix(prefix), _entry)
+
+    def _walked(self, prefix: str, show: Callable[[str, os.DirEntry[str]], T]) -> Iterator[T]:
         try:
-            with self._opened(check_prefix(prefix).removesuffix("/"), create=False) as descriptor:
-                return iter(_keys(prefix, descriptor))
+            with self._opened(prefix.removesuffix("/"), create=False) as descriptor:
+                yield from _walk(prefix, descriptor, show)
         except _NOT_THERE:
-            return iter(())
+            return
         except OSError as error:
             raise self._converted(prefix, error) from error
 
@@ -276,17 +308,34 @@ def _read(name: str, folder: int, start: int = 0, stop: int | None = None) -> by
         os.close(file)
 
 
-def _keys(prefix: str, folder: int) -> list[str]:
-    keys = []
+def _replace(name: str, folder: int, data: bytes) -> None:
+    """No name can be linked over another, so it gets one of its own first. A crash may leave that; gc takes it."""
+    passing = f".new-{secrets.token_hex(8)}"
+    _write(passing, folder, data)
+    os.rename(passing, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _walk(prefix: str, folder: int, show: Callable[[str, os.DirEntry[str]], T]) -> Iterator[T]:
     with os.scandir(folder) as entries:
         for entry in entries:
             path = prefix + entry.name
-            if entry.is_file(follow_symlinks=False):
-                keys.append(path)
-            elif entry.is_dir(follow_symlinks=False):
-                inner = os.open(entry.name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
-                try:
-                    keys += _keys(f"{path}/", inner)
-                finally:
-                    os.close(inner)
-    return keys
+            try:
+                if entry.is_file(follow_symlinks=False):
+                    yield show(path, entry)
+                elif entry.is_dir(follow_symlinks=False):
+                    inner = os.open(entry.name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+                    try:
+                        yield from _walk(f"{path}/", inner, show)
+                    finally:
+                        os.close(inner)
+            except FileNotFoundError:
+                continue  # it went meanwhile
+
+
+def _name(path: str, _: os.DirEntry[str]) -> str:
+    return path
+
+
+def _entry(path: str, entry: os.DirEntry[str]) -> Entry:
+    found = entry.stat(follow_symlinks=False)
+    return Entry(path, found.st_size, found.st_mtime)

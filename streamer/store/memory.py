@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from streamer.errors import StoreRejected
+from streamer.store.base import Entry
 from streamer.store.keys import check, check_prefix, quoted
 
 
 class MemoryStore:
     """Objects in a dictionary; they last as long as the process, which is all that differs from a disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        """`now`: epoch seconds."""
+        self._now = now
         self._objects: dict[str, bytes] = {}
+        self._modified: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
@@ -21,8 +26,21 @@ class MemoryStore:
         with self._lock:
             if key in self._objects:
                 return False
-            self._objects[key] = bytes(data)
+            self._set(key, data)
             return True
+
+    def replace(self, key: str, data: bytes, download_name: str | None = None) -> None:
+        with self._lock:
+            self._set(check(key), data)
+
+    def delete(self, key: str) -> None:
+        with self._lock:
+            self._objects.pop(check(key), None)
+            self._modified.pop(key, None)
+
+    def _set(self, key: str, data: bytes) -> None:
+        self._objects[key] = bytes(data)
+        self._modified[key] = self._now()
 
     def get(self, key: str) -> bytes | None:
         return self._objects.get(check(key))
@@ -49,6 +67,12 @@ class MemoryStore:
         check_prefix(prefix)
         with self._lock:
             return iter([key for key in self._objects if key.startswith(prefix)])
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        check_prefix(prefix)
+        with self._lock:
+            keys = sorted(key for key in self._objects if key.startswith(prefix))
+            return iter([Entry(key, len(self._objects[key]), self._modified[key]) for key in keys])
 
     def uri(self, key: str) -> str:
         return f"memory:///{quoted(key)}"

@@ -1,13 +1,11 @@
 """The store on S3 and what speaks its protocol, through obstore.
 
-An object is created by one conditional PUT (If-None-Match: *): of many writers the server lets one win. obstore has no
-conditional multipart upload, so only an object whose key holds its content's SHA-256 is ever uploaded in parts: were
-two writers at it, each would put the same bytes.
+An object is put by one conditional PUT (If-None-Match: *): of many writers the server lets one win. `replace` is
+unconditional, in parts where the object is large.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -18,6 +16,7 @@ from obstore.exceptions import AlreadyExistsError
 from streamer.clock import Clock
 from streamer.errors import ConfigurationError, StoreError, StoreRejected, StoreUnavailable
 from streamer.formats import media_type
+from streamer.store.base import Entry
 from streamer.store.disposition import attachment, with_extension
 from streamer.store.keys import check, check_prefix, quoted
 from streamer.store.s3_errors import CLIENT_ERRORS, answer, at_opening, converted
@@ -41,7 +40,7 @@ _PROBED: Final = b"streamer wrote this to see whether it may; leave it here.\n"
 
 
 class S3Store:
-    """Objects below a prefix of a bucket. Thread safe. Needs the rights to put, get and list; deletes nothing.
+    """Objects below a prefix of a bucket. Thread safe. Needs the rights to put, get and list; `delete` that to delete.
 
     A request takes `where.timeout` at most. Reads are repeated while they fail quickly. A put is one request, and one
     more where its outcome is unknown: what stands is read and compared. True then says that these bytes stand and no
@@ -70,8 +69,6 @@ class S3Store:
 
     def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
         name, attributes = self._name(key), _attributes(key, download_name)
-        if len(data) > _LARGEST_WHOLE and _names_content(key, data):
-            return self._put_in_parts(key, data, attributes)
         try:
             obstore.put(self._writer, name, data, mode="create", use_multipart=False, attributes=attributes)
         except CLIENT_ERRORS as error:
@@ -82,6 +79,33 @@ class S3Store:
                 return self._settled(key, data, failure)
             raise failure from error
         return True
+
+    def replace(self, key: str, data: bytes, download_name: str | None = None) -> None:
+        name, attributes = self._name(key), _attributes(key, download_name)
+        try:
+            if len(data) <= _LARGEST_WHOLE:
+                obstore.put(self._reader, name, data, use_multipart=False, attributes=attributes)
+                return
+            until = self._clock.monotonic() + _UPLOAD * self._where.timeout.total_seconds()
+            obstore.put(
+                self._reader,
+                name,
+                self._parts(key, data, until),
+                use_multipart=True,
+                chunk_size=_PART,
+                max_concurrency=_PARTS_AT_ONCE,
+                attributes=attributes,
+            )
+        except CLIENT_ERRORS as error:
+            raise self._converted(key, error) from error
+
+    def delete(self, key: str) -> None:
+        name = self._name(key)
+        try:
+            obstore.delete(self._reader, name)
+        except CLIENT_ERRORS as error:
+            if not answer(error).absent:
+                raise self._converted(key, error) from error
 
     def get(self, key: str) -> bytes | None:
         name = self._name(key)
@@ -127,6 +151,9 @@ class S3Store:
             raise self._converted(key, error) from error
 
     def list(self, prefix: str) -> Iterator[str]:
+        return (entry.key for entry in self._listed(check_prefix(prefix)))
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
         return self._listed(check_prefix(prefix))
 
     def uri(self, key: str) -> str:
@@ -138,13 +165,13 @@ class S3Store:
     def _name(self, key: str) -> str:
         return f"{self._where.prefix}{check(key)}"
 
-    def _listed(self, prefix: str) -> Iterator[str]:
+    def _listed(self, prefix: str) -> Iterator[Entry]:
         own = len(self._where.prefix)
         try:
             for page in obstore.list(self._reader, prefix=f"{self._where.prefix}{prefix}" or None):
                 for found in page:
                     if (key := found["path"][own:]) != _PROBE:
-                        yield key
+                        yield Entry(key, found["size"], found["last_modified"].timestamp())
         except CLIENT_ERRORS as error:
             raise self._converted(prefix, error) from error
 
@@ -157,25 +184,6 @@ class S3Store:
             return standing.meta["size"] == len(data) and standing.bytes().to_bytes() == data
         except CLIENT_ERRORS:
             raise failure from None
-
-    def _put_in_parts(self, key: str, data: bytes, attributes: Attributes) -> bool:
-        """Unconditional, and harmless: see above."""
-        if self.size(key) is not None:
-            return False
-        until = self._clock.monotonic() + _UPLOAD * self._where.timeout.total_seconds()
-        try:
-            obstore.put(
-                self._reader,
-                self._name(key),
-                self._parts(key, data, until),
-                use_multipart=True,
-                chunk_size=_PART,
-                max_concurrency=_PARTS_AT_ONCE,
-                attributes=attributes,
-            )
-        except CLIENT_ERRORS as error:
-            raise self._converted(key, error) from error
-        return True
 
     def _parts(self, key: str, data: bytes, until: float) -> Iterator[memoryview]:
         whole = memoryview(data)
@@ -209,10 +217,6 @@ class S3Store:
             raise ConfigurationError(
                 [f"store.url: {self._where} ignores If-None-Match and overwrites objects: use a server that does not"]
             )
-
-
-def _names_content(key: str, data: bytes) -> bool:
-    return key.rpartition("/")[2].partition(".")[0] == hashlib.sha256(data).hexdigest()
 
 
 def _attributes(key: str, download_name: str | None) -> Attributes:

@@ -1,7 +1,8 @@
 """Verdicts: which record may emit the result of an id, and which result.
 
-`<hash(source, id)>/verdict-<n>.json` is written put-if-absent and never changes. It proves an attempt, not a commit:
-its owner may die before the transaction, and then emits what stands here when it is read again.
+`<hash(source, id)>/verdict-<n>.json` is written put-if-absent and never changes, but for `streamer delete`, which puts
+a tombstone there. It proves an attempt, not a commit: its owner may die before the transaction, and then emits what
+stands here when it is read again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import msgspec
 
 from streamer.errors import StoreRejected
 from streamer.identity import Identity, Owner
-from streamer.records import Audio, Timings
+from streamer.records import Audio, FailureCode, Timings
 from streamer.store.base import Store
 
 _VERSION = 1
@@ -57,6 +58,13 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     state: Completed | Failed
     decided_at: int
     """Milliseconds since the epoch."""
+    run: str = ""
+    """The replay that promoted this audio; empty: the owner's own attempt."""
+
+    @property
+    def deleted(self) -> bool:
+        """It is a tombstone: owner and fingerprint of what was decided, and nothing of what was said."""
+        return isinstance(self.state, Failed) and self.state.code == FailureCode.DELETED
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -85,6 +93,12 @@ class Verdicts:
             raise StoreRejected(f"{key} vanished right after it was written; is something deleting from the store?")
         return _decode(key, standing)
 
+    def bury(self, verdict: Verdict, now: int) -> None:
+        """Put a tombstone in its place. `now` in milliseconds since the epoch."""
+        state = Failed(code=FailureCode.DELETED, message="its audio was deleted by `streamer delete`")
+        tombstone = msgspec.structs.replace(verdict, state=state, decided_at=now)
+        self._store.replace(_key(verdict.identity.folder, verdict.generation), _ENCODER.encode(tombstone))
+
     def absent(self, identity: Identity) -> bool:
         """See Store.absent: True where surely nobody decided this identity."""
         return self._store.absent(_key(identity.folder, 1))
@@ -94,14 +108,23 @@ class Verdicts:
         first = self.read(identity, 1)
         if first is None:
             return None  # most are new: no listing for them
-        folder = identity.folder
-        generations = [
-            int(number)
-            for name in self._store.list(f"{folder}/")
-            if (number := name.removeprefix(f"{folder}/verdict-").removesuffix(".json")).isdigit()
-        ]
-        last = max(generations, default=1)
+        last = max(self.generations(identity), default=1)
         return first if last == 1 else self.read(identity, last)
+
+    def generations(self, identity: Identity) -> list[int]:
+        """Which have a verdict, ascending."""
+        return sorted(number for key in self._store.list(f"{identity.folder}/") if (number := generation_of(key)))
+
+
+def generation_of(key: str) -> int | None:
+    """Which generation's verdict a key is; None: it is something else."""
+    number = key.rpartition("/")[2].removeprefix("verdict-").removesuffix(".json")
+    return int(number) if number.isdigit() and key.endswith(f"/verdict-{number}.json") else None
+
+
+def audio_key(identity: Identity, audio: Audio) -> str:
+    """Where the file lies; its URI says the same in the words of its store."""
+    return f"{identity.folder}/{audio.uri.rpartition('/')[2]}"
 
 
 def _key(folder: str, generation: int) -> str:

@@ -9,7 +9,7 @@ import fastavro
 import msgspec
 
 from streamer.errors import RequestFailed
-from streamer.records import FailureCode, SpeechCompleted, SpeechFailed, SpeechRequest
+from streamer.records import FailureCode, SpeechCompleted, SpeechFailed, SpeechReplayed, SpeechRequest
 from streamer.wire import schemas
 from streamer.wire.base import R
 
@@ -104,3 +104,7 @@ def completed() -> AvroCodec[SpeechCompleted]:
 
 def failed() -> AvroCodec[SpeechFailed]:
     return AvroCodec("speech_failed", SpeechFailed)
+
+
+def replayed() -> AvroCodec[SpeechReplayed]:
+    return AvroCodec("speech_replayed", SpeechReplayed)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol, TypeVar
 
-from streamer.records import SpeechCompleted, SpeechFailed, SpeechRequest
+from streamer.records import SpeechCompleted, SpeechFailed, SpeechReplayed, SpeechRequest
 
-R = TypeVar("R", SpeechRequest, SpeechCompleted, SpeechFailed)
+R = TypeVar("R", SpeechRequest, SpeechCompleted, SpeechFailed, SpeechReplayed)
 
 
 class Codec(Protocol[R]):
@@ -31,3 +31,4 @@ class Codecs(NamedTuple):
     requests: Codec[SpeechRequest]
     completed: Codec[SpeechCompleted]
     failed: Codec[SpeechFailed]
+    replayed: Codec[SpeechReplayed]

@@ -27,6 +27,7 @@ from streamer.worker.metadata import MetadataCodec
 from streamer.worker.pipeline import Parts, Pipeline
 from streamer.worker.pool import Pool
 from streamer.worker.results import Results
+from streamer.worker.service import Service
 from streamer.worker.start import Allowed, Starts
 from streamer.worker.synthesis import EngineHost
 from streamer.worker.task import TaskReader
@@ -64,24 +65,9 @@ def assemble(around: Surroundings, settings: Settings, instance: str, allowed: A
         reader=TaskReader(around.codecs.requests, admin.cluster_id(_CALL), topic.id, around.events.ttl),
         load_schema=around.codecs.requests.load,
         pool=around.pool,
-        keeper=Keeper(
-            around.store,
-            encode,
-            engine.profile,
-            clock,
-            format=settings.audio.format,
-            sample_rate=settings.audio.sample_rate,
-            encoder=version(),
-        ),
+        duty=Service(_keeper(around, settings), _results(around, settings), journal),
         engine=engine,
         admission=Admission(engine.profile.capacity, settings.engine.attempts),
-        results=Results(
-            around.codecs.completed.encode,
-            around.codecs.failed.encode,
-            completed_topic=settings.kafka.topics.completed,
-            failed_topic=settings.kafka.topics.failed,
-            max_failed_bytes=settings.kafka.max_failed_bytes,
-        ),
         utterances=Utterances(around.events, around.voices, settings.engine.max_text, settings.audio),
         dead_letters=DeadLetters(settings.worker.dead_letter_window, settings.worker.dead_letter_share),
         journal=journal,
@@ -97,6 +83,28 @@ def assemble(around: Surroundings, settings: Settings, instance: str, allowed: A
         clock,
         journal,
         around.liveness,
+    )
+
+
+def _keeper(around: Surroundings, settings: Settings) -> Keeper:
+    return Keeper(
+        around.store,
+        encode,
+        around.engine.profile,
+        around.clock,
+        format=settings.audio.format,
+        sample_rate=settings.audio.sample_rate,
+        encoder=version(),
+    )
+
+
+def _results(around: Surroundings, settings: Settings) -> Results:
+    return Results(
+        around.codecs.completed.encode,
+        around.codecs.failed.encode,
+        completed_topic=settings.kafka.topics.completed,
+        failed_topic=settings.kafka.topics.failed,
+        max_failed_bytes=settings.kafka.max_failed_bytes,
     )
 
 

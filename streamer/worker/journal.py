@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from streamer.observe.logs import COMMITTED, DURABLE, RECEIVED, STARTED, Log
 from streamer.observe.metrics import Metrics
+from streamer.records import Outcome
 from streamer.worker.ledger import Settled
 from streamer.worker.task import Task
 
 _NAME = 200
 """Characters of an id or a source that are logged; no valid one is longer."""
+_STATES = {"ok": "completed"} | {outcome.value: "replayed" for outcome in Outcome}
 
 
 class Journal:
@@ -52,7 +54,7 @@ class Journal:
             if code == "duplicate":
                 self.metrics.duplicates.inc(count)
             else:
-                self.metrics.results.labels("completed" if code == "ok" else "failed", code).inc(count)
+                self.metrics.results.labels(_STATES.get(code, "failed"), code).inc(count)
 
     def _say(self, event: str, task: Task, **fields: object) -> None:
         self.log.info(

@@ -55,6 +55,8 @@ def follows(claim: Claim, previous: Verdict | None) -> str | None:
         return f"generation {failed} of this id was never decided"
     if not isinstance(previous.state, Failed):
         return f"generation {failed} of this id did not fail"
+    if previous.deleted:
+        return f"generation {failed} of this id was deleted"
     if previous.fingerprint != claim.fingerprint:
         return f"generation {failed} of this id was another request"
     return None

@@ -7,10 +7,13 @@ from typing import Protocol
 
 from streamer.clock import Clock
 from streamer.engines.base import Profile, Samples
+from streamer.errors import StoreRejected
 from streamer.formats import chosen
+from streamer.identity import Identity
 from streamer.records import Audio, Timings
 from streamer.store.base import Store
-from streamer.store.verdicts import Completed, Failed, Recipe, Verdict, Verdicts
+from streamer.store.deletion import bury
+from streamer.store.verdicts import Completed, Failed, Recipe, Verdict, Verdicts, audio_key
 from streamer.worker.pool import Outcome, Standing
 from streamer.worker.task import Task
 from streamer.worker.verify import Flaw, flaw_of
@@ -71,7 +74,8 @@ class Keeper:
     def look_up(self, task: Task) -> Outcome:
         claim = task.claim
         previous = self._verdicts.read(claim.identity, claim.generation - 1) if claim.generation > 1 else None
-        return Standing(self._verdicts.read(claim.identity, claim.generation), previous)
+        verdict = self._verdicts.read(claim.identity, claim.generation)
+        return Standing(verdict, previous, verdict is not None and self._lost_audio(task, verdict) is not None)
 
     def keep_speech(self, task: Task, samples: Samples) -> Verdict | Flaw:
         """Audio first, then its verdict; the verdict that stands. Or why the speech does not count."""
@@ -85,7 +89,8 @@ class Keeper:
         format, rate = chosen(request.format, request.sample_rate, self._format, self._sample_rate)
         encoded = self._encode(samples, self._profile.sample_rate, format, rate)
         key = f"{task.claim.identity.folder}/{encoded.sha256}.{encoded.extension}"
-        self._store.put(key, encoded.data, request.output_name or task.claim.identity.id)
+        # Also where it exists, so that its age restarts, and `streamer gc` does not take it before its verdict stands.
+        self._store.replace(key, encoded.data, request.output_name or task.claim.identity.id)
         audio = Audio(
             uri=self._store.uri(key),
             format=encoded.format,
@@ -112,12 +117,32 @@ class Keeper:
             synthesis=max(0.0, task.spoken_at - task.started_at),
             durable=self._clock.monotonic() - began,
         )
-        return self._settle(
+        standing = self._settle(
             task, Completed(audio=audio, recipe=recipe, timings=timings, output_name=request.output_name)
         )
+        if self._lost_audio(task, standing) == key:
+            self._store.replace(key, encoded.data, request.output_name or task.claim.identity.id)
+        return self._with_audio(task, standing)
 
     def keep_failure(self, task: Task, code: str, message: str) -> Verdict:
-        return self._settle(task, Failed(code=code, message=message, attempts=task.synthesized))
+        return self._with_audio(task, self._settle(task, Failed(code=code, message=message, attempts=task.synthesized)))
+
+    def _with_audio(self, task: Task, standing: Verdict) -> Verdict:
+        """Errors: StoreRejected where the task's own verdict names a file that is gone."""
+        lost = self._lost_audio(task, standing)
+        if lost is not None:
+            raise StoreRejected(
+                f"its audio {self._store.uri(lost)} is gone, and today's engine, voice or template makes another; "
+                "restore the file, or give the result up with `streamer delete`"
+            )
+        return standing
+
+    def _lost_audio(self, task: Task, standing: Verdict) -> str | None:
+        """The key of the file that the task's own verdict names and that is not there."""
+        if standing.owner != task.claim.owner or not isinstance(standing.state, Completed):
+            return None
+        key = audio_key(standing.identity, standing.state.audio)
+        return key if self._store.size(key) is None else None
 
     def _settle(self, task: Task, state: Completed | Failed) -> Verdict:
         claim = task.claim
@@ -129,4 +154,12 @@ class Keeper:
             state=state,
             decided_at=int(self._clock.now() * 1000),
         )
-        return self._verdicts.settle(verdict)
+        standing = self._verdicts.settle(verdict)
+        if claim.generation > 1 and self._deleted(claim.identity, claim.generation - 1):
+            bury(self._store, claim.identity, verdict.decided_at)
+            return self._verdicts.read(claim.identity, claim.generation) or standing
+        return standing
+
+    def _deleted(self, identity: Identity, generation: int) -> bool:
+        verdict = self._verdicts.read(identity, generation)
+        return verdict is not None and verdict.deleted

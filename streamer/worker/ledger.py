@@ -43,8 +43,9 @@ class Plan(msgspec.Struct, frozen=True):
 class Ledger:
     """Offsets only ever grow. `position` is the next offset to be read, as far as is known."""
 
-    def __init__(self, codec: MetadataCodec, start: Finished, committed: Commit | None) -> None:
-        self._codec = codec
+    def __init__(self, codec: MetadataCodec, start: Finished, committed: Commit | None, end: int | None = None) -> None:
+        """`end`: of a range, exclusive; nothing at or behind it is taken or committed. None: there is always more."""
+        self._codec, self._end = codec, end
         self._unread = deque(start.unfinished)  # unfinished, below `top`, and not delivered again yet
         self._top = start.top  # everything finished that is committed lies below
         self._restored = start.top
@@ -64,9 +65,17 @@ class Ledger:
         """The lowest unfinished offset."""
         return next(iter(self._open), self.position)
 
+    @property
+    def at_end(self) -> bool:
+        """Everything up to the end was read."""
+        return self._end is not None and self.position >= self._end
+
     def receive(self, offset: int) -> bool:
-        """Take a delivered record. False: it was finished before, or delivered before; pass over it."""
+        """Take a delivered record. False: it was finished before, or delivered before, or lies behind the end."""
         if offset < self.position:
+            return False
+        if self._end is not None and offset >= self._end:
+            self.advance(self._end)
             return False
         self.position = offset + 1
         while self._unread and self._unread[0] < offset:
@@ -80,6 +89,8 @@ class Ledger:
 
     def advance(self, position: int | None) -> None:
         """Pass markers and aborted records that are never delivered."""
+        if position is not None and self._end is not None:
+            position = min(position, self._end)
         if position is not None and position > self.position:
             self.position = position
             while self._unread and self._unread[0] < position:

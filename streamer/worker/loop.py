@@ -18,7 +18,7 @@ from streamer.worker.limits import Limits
 from streamer.worker.liveness import Liveness
 from streamer.worker.metadata import LIMIT
 from streamer.worker.pipeline import Pipeline
-from streamer.worker.start import Starts
+from streamer.worker.start import StartingPoints
 from streamer.worker.tenure import Tenure
 from streamer.worker.transaction import Ending, Transactor
 
@@ -34,7 +34,7 @@ class Worker:
         consumer: Consumer,
         transactor: Transactor,
         pipeline: Pipeline,
-        starts: Starts,
+        starts: StartingPoints,
         limits: Limits,
         clock: Clock,
         journal: Journal,
@@ -108,7 +108,8 @@ class Worker:
 
     def assigned(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:
-            self._tenures[partition] = Tenure(partition)
+            if self._starts.covers(partition):
+                self._tenures[partition] = Tenure(partition)
         self._count("assigned", partitions)
 
     def revoked(self, partitions: Sequence[Partition]) -> None:
@@ -171,6 +172,7 @@ class Worker:
         for tenure, ledger in self._running():
             paused = (
                 hold
+                or ledger.at_end
                 or ledger.position - ledger.base >= self._limits.window
                 or self._pipeline.awaits_schema(tenure)  # the others go on
             )

@@ -23,16 +23,13 @@ from streamer.errors import (
 )
 from streamer.kafka.base import Record
 from streamer.records import FailureCode
-from streamer.store.verdicts import Completed, Verdict
 from streamer.worker.admission import Admission
 from streamer.worker.dead_letters import DeadLetters
+from streamer.worker.duty import Duty
 from streamer.worker.in_flight import InFlight
 from streamer.worker.journal import Journal
-from streamer.worker.judge import Decision, follows, judge
-from streamer.worker.keeper import Keeper
 from streamer.worker.ledger import Settled
-from streamer.worker.pool import Done, Loading, Outcome, Pool, Standing, Work
-from streamer.worker.results import Results
+from streamer.worker.pool import Done, Loading, Outcome, Pool, Work
 from streamer.worker.store_work import StoreWork
 from streamer.worker.synthesis import Broken, EngineHost, Heard, NotSpoken, Spoken
 from streamer.worker.task import Task, TaskReader
@@ -53,10 +50,9 @@ class Parts(NamedTuple):
     load_schema: Callable[[int], None]
     """In the pool; errors: RegistryUnavailable."""
     pool: Pool
-    keeper: Keeper
+    duty: Duty
     engine: EngineHost
     admission: Admission
-    results: Results
     utterances: Utterances
     dead_letters: DeadLetters
     journal: Journal
@@ -71,7 +67,7 @@ class Pipeline:
         self._journal = parts.journal
         self._in_flight = InFlight()
         self._unread = Unread(parts.load_schema, parts.clock, parts.journal)
-        self._store = StoreWork(parts.keeper, parts.clock, parts.journal)
+        self._store = StoreWork(parts.duty, parts.clock, parts.journal)
         self._now = 0  # milliseconds since the epoch, of this turn
         self._engine_seconds = 0.0  # of the engine's steps, as far as its metric knows
         self._load = 0
@@ -172,10 +168,7 @@ class Pipeline:
                 raise outcome
             task.rejected = True  # what was spoken cannot be encoded: its record fails, and no other one
             self._fail(task, FailureCode.SYNTHESIS_FAILED, f"{type(outcome).__name__}: {outcome}")
-        elif isinstance(outcome, Standing):
-            self._looked_up(task, outcome)
-        elif outcome is not None:
-            self._journal.durable(task, "completed" if isinstance(outcome.state, Completed) else "failed")
+        else:
             self._judge(task, outcome)
 
     def _loaded(self, loading: Loading, outcome: Outcome) -> None:
@@ -188,34 +181,14 @@ class Pipeline:
             for tenure, records in self._unread.loaded(loading.schema_id).items():
                 self.receive(tenure, records)
 
-    def _looked_up(self, task: Task, standing: Standing) -> None:
-        problem = task.generation_problem
-        if not problem and task.claim.generation > 1 and (reason := follows(task.claim, standing.previous)):
-            problem = f"header streamer-follows: {reason}"
-        if problem:
-            self._settle(task, self._parts.results.conflict(task, problem, self._now))
-        else:
-            self._judge(task, standing.verdict)
-
-    def _judge(self, task: Task, verdict: Verdict | None) -> None:
-        decision = judge(task.claim, verdict, self._now)
-        if decision is Decision.WORK:
+    def _judge(self, task: Task, found: Outcome) -> None:
+        judgement = self._parts.duty.judge(task, found, self._now)
+        if judgement is None:
             self._work(task)
-        elif decision is Decision.EXPIRED:
-            limit = "its event's time to live, until" if task.request and task.request.event else "expires_at"
-            self._fail(task, FailureCode.EXPIRED, f"{limit} {task.claim.expires_at} had passed before it was spoken")
-        elif decision is Decision.DUPLICATE:
-            self._settle(task, self._parts.results.duplicate(task))
-        elif verdict is None:
-            raise ValueError(f"{decision} without a verdict")
-        elif decision is Decision.EMIT:
-            self._settle(task, self._parts.results.of(task, verdict))
+        elif isinstance(judgement, RequestFailed):
+            self._fail(task, FailureCode(judgement.code), judgement.message)
         else:
-            message = (
-                f"id: {task.claim.identity.id[:200]!r} was used for another request of its source (partition "
-                f"{verdict.owner.partition}, offset {verdict.owner.offset}); send this one under a new id"
-            )
-            self._settle(task, self._parts.results.conflict(task, message, self._now))
+            self._settle(task, judgement)
 
     def _work(self, task: Task) -> None:
         """Nobody decided this id: render it and let the engine have it."""

@@ -27,6 +27,8 @@ class Standing(NamedTuple):
 
     verdict: Verdict | None
     previous: Verdict | None
+    lacks_audio: bool = False
+    """The verdict is the task's own, and the file that it names is gone."""
 
 
 Outcome = Standing | Verdict | Flaw | Exception | None

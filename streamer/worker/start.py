@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from streamer.errors import CommitsLost, MetadataMismatch, NotInitialised, RetentionPassed
 from streamer.kafka.base import Commit, Partition
@@ -19,16 +19,30 @@ class Allowed(NamedTuple):
     loss: bool = False
 
 
+class StartingPoints(Protocol):
+    """Which partitions a worker reads, and from where. Errors: StopWorker leaves that name the remedy."""
+
+    def covers(self, partition: Partition) -> bool:
+        """Whether it reads the partition at all."""
+        ...
+
+    def ledger(self, partition: Partition, commit: Commit | None, bounds: tuple[int, int]) -> Ledger:
+        """`bounds`: the first offset in the log and the one after its last."""
+        ...
+
+
 class Starts:
-    """Errors: StopWorker leaves that say what happened and which command goes on."""
+    """See StartingPoints: every partition, from the group's commit."""
 
     def __init__(self, codec: MetadataCodec, groups: Groups, topic_id: uuid.UUID, group: str, allowed: Allowed) -> None:
         self._codec, self._groups = codec, groups
         self._topic_id, self._group, self._allowed = topic_id, group, allowed
         self._begun: set[Partition] = set()
 
+    def covers(self, partition: Partition) -> bool:
+        return True
+
     def ledger(self, partition: Partition, commit: Commit | None, bounds: tuple[int, int]) -> Ledger:
-        """`bounds`: the first offset in the log and the one after its last."""
         low, high = bounds
         # What the operator accepts, he accepts once: a partition that comes back in a worse state is looked at again.
         allowed = Allowed() if partition in self._begun else self._allowed

@@ -8,15 +8,15 @@ from streamer.engines.base import Samples
 from streamer.errors import StoreUnavailable
 from streamer.records import FailureCode
 from streamer.worker.backoff import Backoff
+from streamer.worker.duty import Duty
 from streamer.worker.journal import Journal
-from streamer.worker.keeper import Keeper
 from streamer.worker.pool import Job
 from streamer.worker.task import Task
 
 
 class StoreWork:
-    def __init__(self, keeper: Keeper, clock: Clock, journal: Journal) -> None:
-        self._keeper, self._journal = keeper, journal
+    def __init__(self, duty: Duty, clock: Clock, journal: Journal) -> None:
+        self._duty, self._journal = duty, journal
         self._new: list[Job] = []
         self._backoff: Backoff[Job] = Backoff(clock)
 
@@ -26,15 +26,15 @@ class StoreWork:
         return self._backoff.active
 
     def look_up(self, task: Task) -> None:
-        self._new.append(Job(task, "look_up", self._keeper.look_up))
+        self._new.append(Job(task, "look_up", self._duty.look_up))
 
     def keep_speech(self, task: Task, samples: Samples) -> None:
         """Verify them first: what is no speech is not kept."""
-        job = Job(task, "keep_speech", lambda task: self._keeper.keep_speech(task, samples))
-        self._new.append(job._replace(computing=self._keeper.computing(samples)))
+        job = Job(task, "keep_speech", lambda task: self._duty.keep_speech(task, samples))
+        self._new.append(job._replace(computing=self._duty.computing(samples)))
 
     def keep_failure(self, task: Task, code: FailureCode, message: str) -> None:
-        self._new.append(Job(task, "keep_failure", lambda task: self._keeper.keep_failure(task, code, message)))
+        self._new.append(Job(task, "keep_failure", lambda task: self._duty.keep_failure(task, code, message)))
 
     def jobs(self) -> list[Job]:
         """For the pool, now."""

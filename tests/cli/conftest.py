@@ -36,5 +36,5 @@ class Deployment:
 
 @pytest.fixture
 def deployment(kafka: str, unique: Callable[[str], str], tmp_path: Path) -> Deployment:
-    topics = Topics(requests=unique("requests"), completed=unique("completed"), failed=unique("failed"))
+    topics = Topics(**{name: unique(name) for name in ("requests", "completed", "failed", "replayed")})
     return Deployment(kafka, topics, tmp_path)

@@ -18,7 +18,7 @@ class Fresh:
     """Names that no topic has yet."""
 
     def __init__(self, servers: str, unique: Callable[[str], str], folder: Path) -> None:
-        self.names = {name: unique(name) for name in ("requests", "completed", "failed")}
+        self.names = {name: unique(name) for name in ("requests", "completed", "failed", "replayed")}
         self.group = unique("group")
         self.store = folder / "store"
         self.admin = ConfluentBroker(Kafka(bootstrap_servers=servers), logger("error")).admin()

@@ -51,7 +51,7 @@ class Topics:
             self.cluster.create_topic(topic, 1)
         self.told: list[tuple[Record, str]] = []
         self.waits: list[str] = []
-        self.codecs = Codecs(avro.requests(), avro.completed(), avro.failed())
+        self.codecs = Codecs(avro.requests(), avro.completed(), avro.failed(), avro.replayed())
         self.clock = ManualClock()
 
     def write(self, topic: str, value: bytes | None) -> None:
@@ -111,7 +111,7 @@ def test_what_is_no_result_is_told_with_its_position_and_passed() -> None:
 def test_an_unknown_schema_is_waited_for_and_nothing_is_skipped() -> None:
     topics, registry = Topics(), MemoryRegistry()
     codec = ConfluentCodec(avro.completed(), registry, topics.clock, None)
-    topics.codecs = Codecs(avro.requests(), codec, avro.failed())
+    topics.codecs = Codecs(avro.requests(), codec, avro.failed(), avro.replayed())
     framed = ConfluentCodec(avro.completed(), registry, topics.clock, 3).encode(DONE)
     for value in (avro.completed().encode(DONE), framed, avro.completed().encode(DONE)):
         topics.write(COMPLETED, value)

@@ -54,7 +54,7 @@ class Deployment:
     def __init__(self, servers: str, folder: Path, prefix: str = "", *, partitions: int = 3, **variables: str) -> None:
         """`variables`: settings as SECTION__KEY."""
         self.folder, self._given = folder, variables
-        topics = Topics(**{name: f"{prefix}tts.{name}" for name in ("requests", "completed", "failed")})
+        topics = Topics(**{name: f"{prefix}tts.{name}" for name in ("requests", "completed", "failed", "replayed")})
         self.kafka = Kafka(
             bootstrap_servers=servers,
             topics=topics,

@@ -152,18 +152,31 @@ class FaultyStore(MemoryStore):
     """The store's twin, with trouble."""
 
     def __init__(self, striker: Striker) -> None:
-        super().__init__()
+        super().__init__(striker.clock.now)
         self._striker = striker
 
     def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
         self._trouble()
+        written = super().put(key, data)
+        self._written(key)
+        return written
+
+    def replace(self, key: str, data: bytes, download_name: str | None = None) -> None:
+        self._trouble()
         if key.endswith(".wav") and REFUSED.encode() in data:
             raise StoreRejected(f"{key}: injected")
-        written = super().put(key, data)
+        super().replace(key, data)
+        self._written(key)
+
+    def delete(self, key: str) -> None:
+        self._trouble()
+        super().delete(key)
+        self._written(key)
+
+    def _written(self, key: str) -> None:
         self._striker.crash_point()
         if self._striker.strikes("store answer lost"):
             raise StoreUnavailable(f"put {key}: injected, written")
-        return written
 
     def get(self, key: str) -> bytes | None:
         self._trouble()

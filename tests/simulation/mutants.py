@@ -19,8 +19,8 @@ MUTANTS: dict[str, list[Hunk]] = {
     "commit before durability": [
         Hunk(
             "worker/keeper.py",
-            "        self._store.put(key, encoded.data, request.output_name or task.claim.identity.id)\n",
-            "        self._late.append((key, encoded.data))\n",
+            "stands.\n        self._store.replace(key",
+            "stands.\n        self._late.append((key, encoded.data)) or (lambda *_: None)(key",
         ),
         Hunk(
             "worker/keeper.py",
@@ -33,6 +33,7 @@ MUTANTS: dict[str, list[Hunk]] = {
             "        self._store, self._verdicts = store, Verdicts(store)\n",
             "        self._store, self._verdicts = store, Verdicts(store)\n        self._late: list = []\n",
         ),
+        Hunk("worker/keeper.py", "return key if self._store.size(key) is None else None", "return None"),
     ],
     "metadata forgotten": [
         Hunk(
@@ -53,11 +54,11 @@ MUTANTS: dict[str, list[Hunk]] = {
     ],
     "an owner's own verdict taken for a duplicate": [
         Hunk(
-            "worker/pipeline.py",
-            "        else:\n            self._judge(task, standing.verdict)\n",
-            "        elif standing.verdict is not None and standing.verdict.owner == task.claim.owner:\n"
-            "            self._settle(task, self._parts.results.duplicate(task))\n"
-            "        else:\n            self._judge(task, standing.verdict)\n",
+            "worker/service.py",
+            "        return self._by_verdict(task, found.verdict, now)\n",
+            "        if found.verdict is not None and found.verdict.owner == task.claim.owner:\n"
+            "            return self._results.duplicate(task)\n"
+            "        return self._by_verdict(task, found.verdict, now)\n",
         )
     ],
     "a loser that emits": [
@@ -66,8 +67,8 @@ MUTANTS: dict[str, list[Hunk]] = {
     "a failure without verdict": [
         Hunk(
             "worker/keeper.py",
-            "        return self._verdicts.settle(verdict)\n",
-            "        return verdict if isinstance(state, Failed) else self._verdicts.settle(verdict)\n",
+            "        standing = self._verdicts.settle(verdict)\n",
+            "        standing = verdict if isinstance(state, Failed) else self._verdicts.settle(verdict)\n",
         )
     ],
     "empty group metadata sent": [
@@ -86,11 +87,11 @@ MUTANTS: dict[str, list[Hunk]] = {
     "no tenure": [
         Hunk(
             "worker/loop.py",
-            "            self._tenures[partition] = Tenure(partition)\n        self._count",
-            "            self._known = getattr(self, '_known', {})\n"
-            "            tenure = self._known.setdefault(partition, Tenure(partition))\n"
-            "            tenure.ledger, tenure.paused = None, False\n"
-            "            self._tenures[partition] = tenure\n        self._count",
+            "                self._tenures[partition] = Tenure(partition)\n        self._count",
+            "                self._known = getattr(self, '_known', {})\n"
+            "                tenure = self._known.setdefault(partition, Tenure(partition))\n"
+            "                tenure.ledger, tenure.paused = None, False\n"
+            "                self._tenures[partition] = tenure\n        self._count",
         ),
         Hunk(
             "worker/loop.py",

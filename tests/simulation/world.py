@@ -52,7 +52,7 @@ class Shared:
 
     def __init__(self) -> None:
         self.requests = avro.requests()
-        self.codecs = Codecs(self.requests, avro.completed(), avro.failed())
+        self.codecs = Codecs(self.requests, avro.completed(), avro.failed(), avro.replayed())
         base = load(None)
         self.settings: Settings = base.model_copy(
             update={
@@ -126,7 +126,7 @@ class World:
         )
         self.store = FaultyStore(self.striker)
         partitions = self.rng.randint(1, 3)
-        for topic in ("requests", "completed", "failed"):
+        for topic in ("requests", "completed", "failed", "replayed"):
             self.cluster.create_topic(f"tts.{topic}", partitions)
         self.broker = WatchedBroker(self.cluster, self.striker)
         initialise(self.broker.admin(), self.store, shared.settings, uuid.UUID(int=seed))

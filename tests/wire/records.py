@@ -14,6 +14,7 @@ from streamer.records import (
     Prompt,
     SpeechCompleted,
     SpeechFailed,
+    SpeechReplayed,
     SpeechRequest,
     Timings,
 )
@@ -56,23 +57,26 @@ _echo = {
     "position": _position,
 }
 
+_audio = st.builds(
+    Audio,
+    uri=_text,
+    format=_text,
+    sample_rate=_int,
+    frames=_long,
+    duration=_double,
+    bytes=_long,
+    sha256=_text,
+    pcm_sha256=_text,
+)
+_engine = st.builds(Engine, name=_text, revision=_text, seed=_long)
+
 COMPLETED = st.builds(
     SpeechCompleted,
     **_echo,
-    audio=st.builds(
-        Audio,
-        uri=_text,
-        format=_text,
-        sample_rate=_int,
-        frames=_long,
-        duration=_double,
-        bytes=_long,
-        sha256=_text,
-        pcm_sha256=_text,
-    ),
+    audio=_audio,
     text=_text,
     voice=_text,
-    engine=st.builds(Engine, name=_text, revision=_text, seed=_long),
+    engine=_engine,
     timings=st.builds(Timings, queued=_double, synthesis=_double, durable=_double),
     completed_at=_long,
 )
@@ -93,4 +97,20 @@ FAILED = st.builds(
         size=_long,
     ),
     failed_at=_long,
+)
+
+REPLAYED = st.builds(
+    SpeechReplayed,
+    **_echo,
+    run=_text,
+    outcome=_text,
+    reasons=st.lists(_text, max_size=3),
+    message=_text,
+    code=st.none() | _text,
+    audio=st.none() | _audio,
+    previous=st.none() | _audio,
+    text=st.none() | _text,
+    voice=st.none() | _text,
+    engine=st.none() | _engine,
+    replayed_at=_long,
 )

@@ -20,22 +20,34 @@ from streamer.records import (
     Prompt,
     SpeechCompleted,
     SpeechFailed,
+    SpeechReplayed,
     SpeechRequest,
     Timings,
 )
 from streamer.wire import avro, schemas
-from tests.wire.records import COMPLETED, FAILED, REQUESTS
+from tests.wire.records import COMPLETED, FAILED, REPLAYED, REQUESTS
 
 CODECS: dict[str, avro.AvroCodec[Any]] = {
     "speech_request": avro.requests(),
     "speech_completed": avro.completed(),
     "speech_failed": avro.failed(),
+    "speech_replayed": avro.replayed(),
 }
 NAMES = list(CODECS)
 
 _POSITION = Position(topic="tts.requests", partition=2, offset=2**40)
+_AUDIO = Audio(
+    uri="file:///a.wav",
+    format="wav",
+    sample_rate=24_000,
+    frames=2**33,
+    duration=1.5,
+    bytes=44,
+    sha256="s",
+    pcm_sha256="p",
+)
 
-RECORDS: dict[str, SpeechRequest | SpeechCompleted | SpeechFailed] = {
+RECORDS: dict[str, SpeechRequest | SpeechCompleted | SpeechFailed | SpeechReplayed] = {
     "speech_request": SpeechRequest(
         source="shop",
         id="订单-1",
@@ -57,16 +69,7 @@ RECORDS: dict[str, SpeechRequest | SpeechCompleted | SpeechFailed] = {
         source="shop",
         id="1",
         position=_POSITION,
-        audio=Audio(
-            uri="file:///a.wav",
-            format="wav",
-            sample_rate=24_000,
-            frames=2**33,
-            duration=1.5,
-            bytes=44,
-            sha256="s",
-            pcm_sha256="p",
-        ),
+        audio=_AUDIO,
         text="您好",
         voice="vip",
         engine=Engine(name="tone", revision="1", seed=-1),
@@ -83,6 +86,22 @@ RECORDS: dict[str, SpeechRequest | SpeechCompleted | SpeechFailed] = {
             key=None, value=b"\xff\0", headers=[Header(name="h", value=None)], truncated=True, size=2**40
         ),
         failed_at=1_700_000_000_000,
+    ),
+    "speech_replayed": SpeechReplayed(
+        source="shop",
+        id="1",
+        position=_POSITION,
+        run="nightly/1a2b",
+        outcome="different",
+        reasons=["engine", "template"],
+        message="why",
+        code=None,
+        audio=_AUDIO,
+        previous=_AUDIO,
+        text="您好",
+        voice="vip",
+        engine=Engine(name="tone", revision="2", seed=1),
+        replayed_at=1_700_000_000_000,
     ),
 }
 
@@ -106,6 +125,11 @@ def test_any_completion_comes_back(record: SpeechCompleted) -> None:
 @given(FAILED)
 def test_any_failure_comes_back(record: SpeechFailed) -> None:
     assert CODECS["speech_failed"].decode(CODECS["speech_failed"].encode(record)) == record
+
+
+@given(REPLAYED)
+def test_any_result_of_a_replay_comes_back(record: SpeechReplayed) -> None:
+    assert CODECS["speech_replayed"].decode(CODECS["speech_replayed"].encode(record)) == record
 
 
 @pytest.mark.parametrize("name", NAMES)

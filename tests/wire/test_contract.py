@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from streamer.clock import ManualClock
 from streamer.errors import RequestFailed
-from streamer.records import SpeechCompleted, SpeechFailed, SpeechRequest
 from streamer.wire import avro
-from streamer.wire.base import Codec, Codecs
+from streamer.wire.base import Codec, Codecs, R
 from streamer.wire.confluent import ConfluentCodec
 from tests.wire.test_avro import RECORDS
 from tests.wire.test_confluent import MemoryRegistry
 
-T = TypeVar("T", SpeechRequest, SpeechCompleted, SpeechFailed)
 
-
-def framed(plain: avro.AvroCodec[T]) -> Codec[T]:
+def framed(plain: avro.AvroCodec[R]) -> Codec[R]:
     return ConfluentCodec(plain, MemoryRegistry(), ManualClock(), 7)
 
 
 ALL = {
-    "avro": Codecs(avro.requests(), avro.completed(), avro.failed()),
-    "confluent": Codecs(framed(avro.requests()), framed(avro.completed()), framed(avro.failed())),
+    "avro": Codecs(avro.requests(), avro.completed(), avro.failed(), avro.replayed()),
+    "confluent": Codecs(
+        framed(avro.requests()), framed(avro.completed()), framed(avro.failed()), framed(avro.replayed())
+    ),
 }
 
 

@@ -47,7 +47,7 @@ class Place:
 
     def __init__(self, apicurio: Apicurio, unique: Callable[[str], str]) -> None:
         self.apicurio = apicurio
-        self.topics = Topics(**{name: unique(name) for name in ("requests", "completed", "failed")})
+        self.topics = Topics(**{name: unique(name) for name in ("requests", "completed", "failed", "replayed")})
         self.subject = f"{self.topics.requests}-value"
 
     def settings(self, url: str | None = None, **properties: str) -> Settings:
@@ -80,7 +80,7 @@ def load(codec: Codec[Any], data: bytes) -> Any:
 
 
 def test_what_one_writes_another_reads(place: Place) -> None:
-    writing, reading = place.codecs("requests", "completed", "failed"), place.codecs()
+    writing, reading = place.codecs("requests", "completed", "failed", "replayed"), place.codecs()
     pairs: list[tuple[Codec[Any], Codec[Any]]] = list(zip(writing, reading, strict=True))
     for (writer, reader), record in zip(pairs, RECORDS.values(), strict=True):
         assert load(reader, writer.encode(record)) == record

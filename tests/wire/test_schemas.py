@@ -10,7 +10,7 @@ import pytest
 from streamer.resources import folder
 from streamer.wire import schemas
 
-NAMES = ["speech_request", "speech_completed", "speech_failed"]
+NAMES = ["speech_request", "speech_completed", "speech_failed", "speech_replayed"]
 
 
 def records(node: Any) -> Iterator[dict[str, Any]]:

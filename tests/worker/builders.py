@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from prometheus_client import CollectorRegistry
 
-from streamer.clock import ManualClock
+from streamer.clock import Clock, ManualClock
 from streamer.engines.base import Failure, Profile, Speech, SpeechBounds, Ticket, Utterance
 from streamer.errors import StoreRejected, StoreUnavailable
 from streamer.kafka.base import Commit, Headers, Message, Partition, Record
@@ -21,6 +21,8 @@ from streamer.observe.metrics import Metrics
 from streamer.records import SpeechCompleted, SpeechFailed, SpeechRequest
 from streamer.render.events import Events
 from streamer.settings import Settings, load
+from streamer.store.base import Store
+from streamer.store.encoding import encode
 from streamer.store.memory import MemoryStore
 from streamer.voices import Voice, Voices
 from streamer.wire import avro
@@ -28,11 +30,14 @@ from streamer.wire.base import Codecs
 from streamer.worker.assembly import Surroundings, assemble
 from streamer.worker.initialise import initialise
 from streamer.worker.journal import Journal
+from streamer.worker.keeper import Keeper
 from streamer.worker.ledger import Ledger, Settled
 from streamer.worker.liveness import Liveness
 from streamer.worker.loop import Worker
 from streamer.worker.metadata import Finished, MetadataCodec
 from streamer.worker.pool import Done, Work, run
+from streamer.worker.results import Results
+from streamer.worker.service import Service
 from streamer.worker.start import Allowed
 from streamer.worker.synthesis import EngineHost
 from streamer.worker.task import RequestCodec, Task, TaskReader
@@ -42,7 +47,7 @@ TOPIC = "tts.requests"
 PARTITION = Partition(TOPIC, 0)
 TOPIC_ID = uuid.UUID(int=7)
 STORE_ID = "0123456789abcdef"
-CODECS = Codecs(avro.requests(), avro.completed(), avro.failed())
+CODECS = Codecs(avro.requests(), avro.completed(), avro.failed(), avro.replayed())
 VOICES = Voices({"plain": Voice(name="plain"), "vip": Voice(name="vip", rate=135)}, "plain")
 NO_EVENTS = Events({})
 RULES = """
@@ -64,6 +69,20 @@ def rules(folder: Path, text: str = RULES) -> Events:
 
 def codec() -> MetadataCodec:
     return MetadataCodec(STORE_ID, TOPIC_ID)
+
+
+def service(store: Store, profile: Profile, clock: Clock) -> Service:
+    return Service(
+        Keeper(store, encode, profile, clock, format="wav", sample_rate=24_000),
+        Results(
+            CODECS.completed.encode,
+            CODECS.failed.encode,
+            completed_topic="tts.completed",
+            failed_topic="tts.failed",
+            max_failed_bytes=8_000_000,
+        ),
+        journal(),
+    )
 
 
 def tenure(base: int = 0, partition: Partition = PARTITION) -> Tenure:
@@ -207,6 +226,20 @@ class TroubledStore(MemoryStore):
             raise StoreRejected(f"{key}: injected")
         return super().put(key, data)
 
+    def replace(self, key: str, data: bytes, download_name: str | None = None) -> None:
+        self._note("replace", key)
+        if self.refuses(key):
+            raise StoreRejected(f"{key}: injected")
+        super().replace(key, data)
+
+    def delete(self, key: str) -> None:
+        self._note("delete", key)
+        super().delete(key)
+
+    def size(self, key: str) -> int | None:
+        self._note("size", key)
+        return super().size(key)
+
     def get(self, key: str) -> bytes | None:
         self._note("get", key)
         return super().get(key)
@@ -296,7 +329,7 @@ class Rig:
                 "log": base.log.model_copy(update={"level": "error"}),
             }
         )
-        for topic in ("requests", "completed", "failed"):
+        for topic in ("requests", "completed", "failed", "replayed"):
             self.cluster.create_topic(f"tts.{topic}", partitions)
         self.initialise()
 

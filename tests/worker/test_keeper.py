@@ -44,7 +44,7 @@ def kept(keeper: Keeper, one: Task, samples: Samples) -> Verdict:
 
 
 def puts(store: TroubledStore) -> list[str]:
-    return [key.rsplit(".", 1)[1] for operation, key in store.calls if operation == "put"]
+    return [key.rsplit(".", 1)[1] for operation, key in store.calls if operation in ("put", "replace")]
 
 
 def test_audio_is_durable_before_its_verdict(keeper: Keeper, store: TroubledStore) -> None:
@@ -128,10 +128,9 @@ def test_the_store_is_told_how_a_download_is_called(output_name: str | None, tol
     names: list[str | None] = []
 
     class Naming(TroubledStore):
-        def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
-            if key.endswith(".wav"):
-                names.append(download_name)
-            return super().put(key, data, download_name)
+        def replace(self, key: str, data: bytes, download_name: str | None = None) -> None:
+            names.append(download_name)
+            super().replace(key, data, download_name)
 
     keeper = Keeper(Naming(), encode, ScriptedEngine().profile, ManualClock(), format="wav", sample_rate=24_000)
     kept(keeper, task(output_name=output_name), SAMPLES)
@@ -142,9 +141,9 @@ def test_timings_say_where_the_time_went(store: TroubledStore) -> None:
     clock = ManualClock()
 
     class Slow(TroubledStore):
-        def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
+        def replace(self, key: str, data: bytes, download_name: str | None = None) -> None:
             clock.advance(0.25)
-            return super().put(key, data)
+            super().replace(key, data)
 
     keeper = Keeper(Slow(), encode, ScriptedEngine().profile, clock, format="wav", sample_rate=24_000)
     one = task()

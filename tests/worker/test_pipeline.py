@@ -9,15 +9,12 @@ from streamer.kafka.base import Headers
 from streamer.records import FOLLOWS, ORIGIN, SpeechCompleted, SpeechFailed, SpeechRequest
 from streamer.render.events import Events
 from streamer.settings import Audio
-from streamer.store.encoding import encode
 from streamer.store.verdicts import Failed, Verdicts
 from streamer.wire.base import Codec
 from streamer.worker.admission import Admission
 from streamer.worker.dead_letters import DeadLetters
-from streamer.worker.keeper import Keeper
 from streamer.worker.ledger import Settled
 from streamer.worker.pipeline import Parts, Pipeline
-from streamer.worker.results import Results
 from streamer.worker.synthesis import EngineHost
 from streamer.worker.tenure import Tenure
 from streamer.worker.utterances import Utterances
@@ -32,6 +29,7 @@ from tests.worker.builders import (
     journal,
     reader,
     record,
+    service,
     tenure,
 )
 
@@ -49,8 +47,9 @@ class Line:
         codec: Codec[SpeechRequest] = CODECS.requests,
         clock: ManualClock | None = None,
         engine: Synthesizer | None = None,
+        store: TroubledStore | None = None,
     ) -> None:
-        self.clock, self.store, self.pool = clock or ManualClock(), TroubledStore(), HandPool()
+        self.clock, self.store, self.pool = clock or ManualClock(), store or TroubledStore(), HandPool()
         self.engine = ScriptedEngine(1000)
         speaking = engine or self.engine
         self.host = EngineHost(speaking, self.clock)
@@ -60,16 +59,9 @@ class Line:
                 reader=reader(codec, events),
                 load_schema=codec.load,
                 pool=self.pool,
-                keeper=Keeper(self.store, encode, speaking.profile, self.clock, format="wav", sample_rate=24_000),
+                duty=service(self.store, speaking.profile, self.clock),
                 engine=self.host,
                 admission=Admission(1000, attempts),
-                results=Results(
-                    CODECS.completed.encode,
-                    CODECS.failed.encode,
-                    completed_topic="tts.completed",
-                    failed_topic="tts.failed",
-                    max_failed_bytes=8_000_000,
-                ),
                 utterances=Utterances(events, VOICES, MAX_TEXT, Audio()),
                 dead_letters=DeadLetters(window, 0.6),
                 journal=journal(),

@@ -95,9 +95,7 @@ def test_a_corrected_template_changes_nothing_that_was_decided(line: Line, tmp_p
     """Neither for its owner, read again, nor for another record of the same event."""
     line.receive(event("id-0"), 0)
     line.turn()
-    deployed = Line(events=rules(tmp_path, MENDED))
-    deployed.store = line.store
-    deployed.pipeline._parts.keeper._verdicts._store = line.store
+    deployed = Line(events=rules(tmp_path, MENDED), store=line.store)
     again = tenure()
     deployed.receive(event("id-0"), 0, of=again)
     deployed.receive(event("id-0"), 1)

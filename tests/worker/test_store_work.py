@@ -6,10 +6,8 @@ import pytest
 from streamer.clock import ManualClock
 from streamer.errors import StoreUnavailable
 from streamer.records import FailureCode
-from streamer.store.encoding import encode
-from streamer.worker.keeper import Keeper
 from streamer.worker.store_work import StoreWork
-from tests.worker.builders import ScriptedEngine, TroubledStore, journal, task, tenure
+from tests.worker.builders import ScriptedEngine, TroubledStore, journal, service, task, tenure
 
 DOWN = StoreUnavailable("injected")
 
@@ -21,8 +19,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def work(clock: ManualClock) -> StoreWork:
-    keeper = Keeper(TroubledStore(), encode, ScriptedEngine().profile, clock, format="wav", sample_rate=24_000)
-    return StoreWork(keeper, clock, journal())
+    return StoreWork(service(TroubledStore(), ScriptedEngine().profile, clock), clock, journal())
 
 
 def test_each_is_handed_out_once_in_order(work: StoreWork) -> None:

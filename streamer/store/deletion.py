@@ -1,0 +1,42 @@
+"""Deleting what is kept of one identity: its audio goes, and of its verdicts tombstones stay."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from streamer.identity import Identity
+from streamer.store.base import Store
+from streamer.store.verdicts import Verdict, Verdicts, generation_of
+
+
+class Buried(NamedTuple):
+    """What was deleted."""
+
+    verdicts: list[Verdict]
+    """As they stood before, oldest first; empty where nothing was decided, or all was deleted before."""
+    objects: int
+    """Audio files, those of attempts that lost included."""
+
+
+def bury(store: Store, identity: Identity, now: int) -> Buried:
+    """Tombstones first, then the audio: whoever meets a verdict meanwhile finds its audio or the tombstone.
+
+    Whoever writes a further verdict (a redrive's worker, a promoting replay) reads the one before it again afterwards,
+    and buries its own where that is a tombstone; so either they see this, or it sees theirs in its last look.
+    `now` in milliseconds since the epoch. Errors: those of the store; begun anew it goes on.
+    """
+    verdicts = Verdicts(store)
+    buried: list[Verdict] = []
+    while standing := [verdict for verdict in _standing(verdicts, identity) if not verdict.deleted]:
+        for verdict in standing:
+            verdicts.bury(verdict, now)
+        buried += standing
+    files = [key for key in store.list(f"{identity.folder}/") if generation_of(key) is None]
+    for key in files:
+        store.delete(key)
+    return Buried(buried, len(files))
+
+
+def _standing(verdicts: Verdicts, identity: Identity) -> list[Verdict]:
+    read = (verdicts.read(identity, generation) for generation in verdicts.generations(identity))
+    return [verdict for verdict in read if verdict is not None]
