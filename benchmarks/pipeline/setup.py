@@ -22,7 +22,7 @@ _QUIX = "3.28.1"
 
 def topics(servers: str) -> None:
     admin = AdminClient({"bootstrap.servers": servers})
-    names = [REQUESTS, "tts.completed", "tts.failed", "out.raw", "out.quix"]
+    names = [REQUESTS, "tts.completed", "tts.failed", "tts.replayed", "out.raw", "out.quix"]
     for future in admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names]).values():
         future.result()
 

@@ -30,6 +30,7 @@ class Deployment:
             "KAFKA__TOPICS__REQUESTS": topics.requests,
             "KAFKA__TOPICS__COMPLETED": topics.completed,
             "KAFKA__TOPICS__FAILED": topics.failed,
+            "KAFKA__TOPICS__REPLAYED": topics.replayed,
             "STORE__URL": self.store.as_uri(),
         }
 

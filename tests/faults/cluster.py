@@ -85,6 +85,7 @@ class Deployment:
             "KAFKA__TOPICS__REQUESTS": kafka.topics.requests,
             "KAFKA__TOPICS__COMPLETED": kafka.topics.completed,
             "KAFKA__TOPICS__FAILED": kafka.topics.failed,
+            "KAFKA__TOPICS__REPLAYED": kafka.topics.replayed,
             "STORE__URL": self.store.as_uri(),
             "ENGINE__NAME": "tone",
         }

@@ -53,7 +53,7 @@ def test_every_request_once_through_kills_of_workers_and_broker(
         own_kafka.bootstrap_servers,
         tmp_path,
         ENGINE__TONE__COST_PER_CHARACTER="0.008",
-        ENGINE__ATTEMPTS="1",
+        ENGINE__ATTEMPTS="3",
         KAFKA__SESSION_TIMEOUT="3",
         WORKER__CALL_LIMIT="10",
         WORKER__DRAIN_TIMEOUT="60",

@@ -41,7 +41,7 @@ def deployed(kafka: str, folder: Path, name: str, endpoint: str, call_limit: flo
         STORE__ENDPOINT=endpoint,
         STORE__TIMEOUT=str(_TIMEOUT),
         ENGINE__TONE__COST_PER_CHARACTER="0.003",
-        ENGINE__ATTEMPTS="1",
+        ENGINE__ATTEMPTS="3",
         KAFKA__SESSION_TIMEOUT="3",
         WORKER__DRAIN_TIMEOUT="60",
         WORKER__CALL_LIMIT=str(call_limit),
