@@ -24,13 +24,12 @@ def check(world: World) -> list[str]:
     topic = world.cluster.topic(TOPIC)
     if topic is None:
         return ["the request topic is gone"]
-    codecs = world.shared.codecs
-    results: list[Result] = [codecs.completed.decode(record.value) for record in world.results("tts.completed")]
-    failed = [codecs.failed.decode(record.value) for record in world.results("tts.failed")]
+    failed = world.topics.failed()
+    results: list[Result] = [*world.topics.completed()]
     results += [failure for failure in failed if failure.code != "id_conflict"]
 
     claims: dict[Job, list[Published]] = defaultdict(list)
-    for published in world.published:
+    for published in world.senders.published:
         claims[published.identity(topic.id), published.sent.generation].append(published)
     answers: dict[Job, list[Result]] = defaultdict(list)
     for result in results:
@@ -41,8 +40,9 @@ def check(world: World) -> list[str]:
     for job, claimants in claims.items():
         problems += [f"{job}: {problem}" for problem in _job(world, job, claimants, answers[job])]
     problems += _conflicts(world, claims, failed)
-    for log in world.cluster.logs(TOPIC):
-        commit = world.commits().get(log.partition)
+    commits = world.topics.commits(world.shared.settings.kafka.group)
+    for log in world.topics.requests():
+        commit = commits.get(log.partition)
         if commit is None or commit.offset < log.end:
             problems.append(f"{log.partition}: committed {commit and commit.offset}, the log ends at {log.end}")
     return problems
@@ -63,7 +63,10 @@ def _job(world: World, job: Job, claimants: list[Published], answers: list[Resul
     if (verdict.owner.partition, verdict.owner.offset) != place:
         problems.append(f"emitted at {place}, but {verdict.owner} owns the verdict")
     code = answer.code if isinstance(answer, SpeechFailed) else "ok"
-    excused = {"synthesis_failed": world.engine_failed(), "speech_rejected": "speech flawed" in world.seen}
+    excused = {
+        "synthesis_failed": bool(world.seen & {"engine fails", "engine breaks"}),
+        "speech_rejected": "speech flawed" in world.seen,
+    }
     if code not in owners[0].sent.expected and not excused.get(code):
         problems.append(f"ended as {code}, expected {sorted(owners[0].sent.expected)}")
     if isinstance(answer, SpeechCompleted):
@@ -83,7 +86,7 @@ def _job(world: World, job: Job, claimants: list[Published], answers: list[Resul
 
 def _conflicts(world: World, claims: dict[Job, list[Published]], failed: list[SpeechFailed]) -> list[str]:
     """Each record that was sent with other content than its id's verdict ends as one conflict, and no other does."""
-    by_place = {(published.partition, published.offset): published.sent for published in world.published}
+    by_place = {(published.partition, published.offset): published.sent for published in world.senders.published}
     seen: dict[tuple[int, int], int] = defaultdict(int)
     for failure in failed:
         if failure.code == "id_conflict":

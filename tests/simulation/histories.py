@@ -10,7 +10,8 @@ from collections import Counter
 
 from tests.simulation.check import check
 from tests.simulation.faults import FAULTS
-from tests.simulation.world import Shared, World
+from tests.simulation.shared import Shared
+from tests.simulation.world import World
 
 
 def history(seed: int, shared: Shared) -> tuple[World, list[str]]:
@@ -28,7 +29,10 @@ def main(first: int, count: int, stop: bool) -> int:
         seen.update(world.seen)
         if problems:
             broken += 1
-            print(f"seed {seed}: " + "; ".join(problems + [slot.stopped for slot in world.slots if slot.stopped]))
+            print(
+                f"seed {seed}: "
+                + "; ".join(problems + [process.stopped for process in world.workers if process.stopped])
+            )
             if stop:
                 return 1
     for fault in FAULTS:

@@ -9,7 +9,7 @@ from collections import Counter
 
 from tests.simulation.faults import FAULTS
 from tests.simulation.histories import history
-from tests.simulation.world import Shared
+from tests.simulation.shared import Shared
 
 _LEAST_SHARE = 0.05
 # Taken out at once: settings, and child processes with them, refuse variables of this prefix that are none of theirs.

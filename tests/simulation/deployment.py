@@ -1,0 +1,69 @@
+"""What is deployed at the moment, and what processes are started with: parts as the command line puts them together."""
+
+from __future__ import annotations
+
+import random
+
+from streamer.clock import ManualClock
+from streamer.kafka.base import Broker
+from streamer.store.base import Store
+from streamer.wire.confluent import ConfluentCodec
+from streamer.worker.assembly import Surroundings, assemble
+from streamer.worker.liveness import Liveness
+from streamer.worker.start import Allowed
+from streamer.worker.synthesis import EngineHost
+from tests.simulation.engine import SimEngine
+from tests.simulation.faults import FaultyRegistry, Striker
+from tests.simulation.process import Life, ManualPool
+from tests.simulation.shared import Shared
+from tests.simulation.workload import RULES, TOPIC
+
+
+class Deployment:
+    """Starts processes."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        broker: Broker,
+        store: Store,
+        registry: FaultyRegistry,
+        striker: Striker,
+        clock: ManualClock,
+        rng: random.Random,
+    ) -> None:
+        self.revision = 1
+        """Of engine and templates."""
+        self.cured: set[str] = set()
+        """Texts that an engine fails no longer."""
+        self._shared, self._broker, self._store, self._registry = shared, broker, store, registry
+        self._striker, self._clock, self._rng = striker, clock, rng
+
+    @property
+    def rules(self) -> int:
+        """Which of RULES are deployed."""
+        return (self.revision - 1) % len(RULES)
+
+    def worker(self, instance: str) -> Life:
+        """A worker that has begun. Errors: those of `assemble` and `begin`."""
+        pool = ManualPool(self._rng)
+        around = self._around(pool)
+        worker = assemble(around, self._shared.settings, instance, Allowed())
+        worker.begin(TOPIC)
+        return Life(worker, pool, around.engine)
+
+    def _around(self, pool: ManualPool) -> Surroundings:
+        shared = self._shared
+        return Surroundings(
+            self._broker,
+            self._store,
+            EngineHost(SimEngine(self._striker, f"r{self.revision}", self.cured), self._clock),
+            pool,
+            shared.codecs._replace(requests=ConfluentCodec(shared.requests, self._registry, self._clock, None)),
+            shared.voices,
+            shared.events[self.rules],
+            self._clock,
+            shared.log,
+            shared.metrics,
+            Liveness(self._clock),
+        )

@@ -1,0 +1,118 @@
+"""One process of streamer: its loop, pool and engine are turned by hand, so that any interleaving of them can happen,
+and a crash at any call."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from streamer.errors import BrokerError, Fenced, StopWorker, StoreUnavailable
+from streamer.worker.loop import Worker
+from streamer.worker.pool import Done, Work, run
+from streamer.worker.synthesis import EngineHost
+from tests.simulation.faults import Crash, Striker
+
+
+class ManualPool:
+    """The store's pool, turned by hand: any job may be next."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._jobs: list[Work] = []
+        self._done: list[Done] = []
+
+    def submit(self, jobs: Sequence[Work]) -> None:
+        self._jobs += jobs
+
+    def collect(self) -> list[Done]:
+        done, self._done = self._done, []
+        return done
+
+    def work(self) -> None:
+        if self._jobs:
+            self._done.append(run(self._jobs.pop(self._rng.randrange(len(self._jobs)))))
+
+    def close(self) -> None:
+        self._jobs.clear()
+
+
+class Life(NamedTuple):
+    """What a process is made of, from its start to its end."""
+
+    worker: Worker
+    pool: ManualPool
+    host: EngineHost
+
+
+class Process:
+    """A process, or the place where one died and is started again."""
+
+    def __init__(self, name: str, start: Callable[[str], Life], striker: Striker) -> None:
+        """`start` makes the process and begins; it may fail as a start may, and then is tried again."""
+        self.name = name
+        self.life: Life | None = None
+        self.stopped = ""
+        """Why it must not be restarted."""
+        self.asleep_until = 0.0
+        """Stands still until then: SIGSTOP, or a machine that swaps."""
+        self.elsewhere: Callable[[], None] = lambda: None
+        """What happens while it stands still in the middle of a call, past its session."""
+        self._start, self._striker = start, striker
+
+    @property
+    def held(self) -> int:
+        """How many records it received and did not commit."""
+        return self.life.worker.held if self.life else 0
+
+    def act(self, action: str) -> None:
+        """One of turn, engine, pool; a process that is not there is started instead."""
+        striker = self._striker
+        if self.asleep_until > striker.clock.monotonic() and not striker.calm:
+            return
+        life = self.life
+        if life is None:
+            if not self.stopped:
+                self.guarded(self._begin)
+        elif action == "turn":
+            self.guarded(life.worker.turn)
+        elif action == "engine":
+            self.guarded(life.host.turn)
+        else:
+            self.guarded(partial(self._work, life.pool))
+
+    def leave(self) -> None:
+        """SIGTERM that finds nothing to drain."""
+        if self.life is not None:
+            self.guarded(self.life.worker.close)
+        self.life = None
+
+    def kill(self) -> None:
+        self.life = None
+
+    def guarded(self, action: Callable[[], object]) -> None:
+        """Run what the process does, and let it die as a process would."""
+        life, striker = self.life, self._striker
+        before = striker.acting, striker.holding, striker.elsewhere
+        striker.acting = True
+        striker.holding = lambda: life is not None and life.worker.held > 0
+        striker.elsewhere = self.elsewhere
+        try:
+            action()
+        except (Crash, Fenced):
+            self.life = None
+        except StopWorker as error:
+            self.life, self.stopped = None, f"{type(error).__name__}: {error}"
+        finally:
+            striker.acting, striker.holding, striker.elsewhere = before
+
+    def _begin(self) -> None:
+        try:
+            self.life = self._start(self.name)
+        except (BrokerError, StoreUnavailable):
+            return  # a process that cannot start is started again
+
+    def _work(self, pool: ManualPool) -> None:
+        if not self._striker.strikes("store slow", 3):
+            pool.work()
