@@ -23,6 +23,7 @@ from streamer.worker.keeper import Keeper
 from streamer.worker.limits import limits
 from streamer.worker.liveness import Liveness
 from streamer.worker.loop import Worker
+from streamer.worker.mastering import Mastering
 from streamer.worker.metadata import MetadataCodec
 from streamer.worker.pipeline import Parts, Pipeline
 from streamer.worker.pool import Pool
@@ -65,7 +66,7 @@ def assemble(around: Surroundings, settings: Settings, instance: str, allowed: A
         reader=TaskReader(around.codecs.requests, admin.cluster_id(_CALL), topic.id, around.events.ttl),
         load_schema=around.codecs.requests.load,
         pool=around.pool,
-        duty=Service(_keeper(around, settings), _results(around, settings), journal),
+        duty=Service(Keeper(around.store, _mastering(around, settings), clock), _results(around, settings), journal),
         engine=engine,
         admission=Admission(engine.profile.capacity, settings.engine.attempts),
         utterances=Utterances(around.events, around.voices, settings.engine.max_text, settings.audio),
@@ -86,12 +87,11 @@ def assemble(around: Surroundings, settings: Settings, instance: str, allowed: A
     )
 
 
-def _keeper(around: Surroundings, settings: Settings) -> Keeper:
-    return Keeper(
-        around.store,
+def _mastering(around: Surroundings, settings: Settings) -> Mastering:
+    return Mastering(
+        around.store.uri,
         encode,
         around.engine.profile,
-        around.clock,
         format=settings.audio.format,
         sample_rate=settings.audio.sample_rate,
         encoder=version(),

@@ -2,74 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
 from streamer.clock import Clock
-from streamer.engines.base import Profile, Samples
+from streamer.engines.base import Samples
 from streamer.errors import StoreRejected
-from streamer.formats import chosen
 from streamer.identity import Identity
-from streamer.records import Audio, Timings
 from streamer.store.base import Store
 from streamer.store.deletion import bury
-from streamer.store.verdicts import Completed, Failed, Recipe, Verdict, Verdicts, audio_key
+from streamer.store.verdicts import Completed, Failed, Verdict, Verdicts, audio_key
+from streamer.worker.mastering import Mastering
 from streamer.worker.pool import Outcome, Standing
 from streamer.worker.task import Task
-from streamer.worker.verify import Flaw, flaw_of
-
-
-class Encoded(Protocol):
-    """One audio file, as streamer.store.encoding makes it."""
-
-    @property
-    def data(self) -> bytes: ...
-    @property
-    def format(self) -> str: ...
-    @property
-    def extension(self) -> str: ...
-    @property
-    def sample_rate(self) -> int: ...
-    @property
-    def frames(self) -> int: ...
-    @property
-    def duration(self) -> float: ...
-    @property
-    def sha256(self) -> str: ...
-    @property
-    def pcm_sha256(self) -> str: ...
-
-
-_COMPUTING = 0.1
-"""Of a speech's length; Opus of noise, the slowest, took 0.014 of it on one busy core."""
-
-Encode = Callable[[Samples, int, str, int], Encoded]
-"""(samples, their rate, format, rate wanted)"""
+from streamer.worker.verify import Flaw
 
 
 class Keeper:
     """Thread safe. Errors: those of the store."""
 
-    def __init__(
-        self,
-        store: Store,
-        encode: Encode,
-        profile: Profile,
-        clock: Clock,
-        *,
-        format: str,
-        sample_rate: int,
-        encoder: str = "",
-    ) -> None:
-        """`encoder`: the version of `encode`, for the recipe. `format` and `sample_rate` (Hz): where none is named."""
+    def __init__(self, store: Store, mastering: Mastering, clock: Clock) -> None:
         self._store, self._verdicts = store, Verdicts(store)
-        self._encode, self._profile, self._clock = encode, profile, clock
-        self._format, self._sample_rate, self._encoder = format, sample_rate, encoder
-        self._bounds = profile.bounds.hash if profile.bounds else ""
+        self._mastering, self._clock = mastering, clock
 
     def computing(self, samples: Samples) -> float:
         """Seconds that verifying and encoding them may take."""
-        return _COMPUTING * len(samples) / self._profile.sample_rate
+        return self._mastering.computing(samples)
 
     def look_up(self, task: Task) -> Outcome:
         claim = task.claim
@@ -79,49 +34,14 @@ class Keeper:
 
     def keep_speech(self, task: Task, samples: Samples) -> Verdict | Flaw:
         """Audio first, then its verdict; the verdict that stands. Or why the speech does not count."""
-        request, utterance = task.request, task.utterance
-        if request is None or utterance is None:
-            raise ValueError("a task without an utterance was spoken")
         began = self._clock.monotonic()
-        flaw = flaw_of(samples, utterance, self._profile)
-        if flaw is not None:
-            return flaw
-        format, rate = chosen(request.format, request.sample_rate, self._format, self._sample_rate)
-        encoded = self._encode(samples, self._profile.sample_rate, format, rate)
-        key = f"{task.claim.identity.folder}/{encoded.sha256}.{encoded.extension}"
-        # Also where it exists, so that its age restarts, and `streamer gc` does not take it before its verdict stands.
-        self._store.replace(key, encoded.data, request.output_name or task.claim.identity.id)
-        audio = Audio(
-            uri=self._store.uri(key),
-            format=encoded.format,
-            sample_rate=encoded.sample_rate,
-            frames=encoded.frames,
-            duration=encoded.duration,
-            bytes=len(encoded.data),
-            sha256=encoded.sha256,
-            pcm_sha256=encoded.pcm_sha256,
-        )
-        recipe = Recipe(
-            text=utterance.text,
-            voice=utterance.voice.name,
-            voice_hash=utterance.voice.hash,
-            engine=self._profile.name,
-            revision=self._profile.revision,
-            seed=utterance.seed,
-            template=task.template,
-            bounds=self._bounds,
-            encoder=self._encoder,
-        )
-        timings = Timings(
-            queued=max(0.0, task.started_at - task.record.timestamp / 1000),
-            synthesis=max(0.0, task.spoken_at - task.started_at),
-            durable=self._clock.monotonic() - began,
-        )
-        standing = self._settle(
-            task, Completed(audio=audio, recipe=recipe, timings=timings, output_name=request.output_name)
-        )
-        if self._lost_audio(task, standing) == key:
-            self._store.replace(key, encoded.data, request.output_name or task.claim.identity.id)
+        master = self._mastering.master(task, samples)
+        if isinstance(master, Flaw):
+            return master
+        master.write(self._store)
+        standing = self._settle(task, master.completed(task, self._clock.monotonic() - began))
+        if self._lost_audio(task, standing) == master.key:
+            master.write(self._store)
         return self._with_audio(task, standing)
 
     def keep_failure(self, task: Task, code: str, message: str) -> Verdict:

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-import msgspec
-
-from streamer.kafka.base import Headers, Message
-from streamer.records import (
-    TASK_ID,
-    TRACEPARENT,
-    Engine,
-    FailureCode,
-    Header,
-    Original,
-    Position,
-    SpeechCompleted,
-    SpeechFailed,
-)
+from streamer.records import Engine, FailureCode, Header, Original, SpeechCompleted, SpeechFailed
 from streamer.store.verdicts import Completed, Failed, Verdict
+from streamer.worker.echo import echo, message, shortened
 from streamer.worker.ledger import Settled
 from streamer.worker.task import Task
 
 _RETRYABLE = frozenset(code.value for code in FailureCode if code.retryable)
 _ENVELOPE = 64 * 1024
 """Bytes of the message that are left for everything but the original's value; its headers and key have as many."""
-_NAME = 200
-"""Characters of a source or an id that are always repeated; no valid one is longer."""
-_KEY = 2_000
-"""Bytes of the longest key that is written; no valid identity's is longer."""
 
 
 class Results:
@@ -54,27 +37,20 @@ class Results:
             return self._settled(task, "ok", self._completed_topic, value)
         return self._failure(task, state, verdict.decided_at)
 
-    def conflict(self, task: Task, message: str, now: int) -> Settled:
+    def conflict(self, task: Task, why: str, now: int) -> Settled:
         """A result of this record, not of its id: it has no verdict and is never redriven."""
-        return self._failure(task, Failed(code=FailureCode.ID_CONFLICT, message=message), now)
+        return self._failure(task, Failed(code=FailureCode.ID_CONFLICT, message=why), now)
 
     def duplicate(self, task: Task) -> Settled:
         return Settled(task.claim.identity.id, task.trace_id, "duplicate", None)
 
     def _settled(self, task: Task, code: str, topic: str, value: bytes) -> Settled:
-        headers: Headers = ((TASK_ID, task.claim.identity.id[:_NAME].encode()),)
-        if task.traceparent is not None:
-            headers += ((TRACEPARENT, task.traceparent),)
-        identity = task.claim.identity
-        key = identity.key if task.request is not None else task.record.key
-        if key is not None and len(key) > _KEY:
-            key = key[:_KEY]
-        return Settled(identity.id, task.trace_id, code, Message(topic=topic, key=key, value=value, headers=headers))
+        return Settled(task.claim.identity.id, task.trace_id, code, message(task, topic, value))
 
     def _completed(self, task: Task, completed_at: int, state: Completed) -> SpeechCompleted:
         recipe = state.recipe
         return SpeechCompleted(
-            **_echo(task),
+            **echo(task),
             audio=state.audio,
             text=recipe.text,
             voice=recipe.voice,
@@ -85,7 +61,7 @@ class Results:
 
     def _failure(self, task: Task, state: Failed, failed_at: int) -> Settled:
         failed = SpeechFailed(
-            **_echo(task),
+            **echo(task),
             code=state.code,
             message=state.message[:2000],
             retryable=state.code in _RETRYABLE,
@@ -95,14 +71,7 @@ class Results:
         )
         value = self._encode_failed(failed)
         if len(value) > self._max_original:  # the request's own fields are echoed too; an id may be enormous
-            failed = msgspec.structs.replace(
-                failed,
-                source=failed.source[:_NAME],
-                id=failed.id[:_NAME],
-                metadata={},
-                callback=None,
-                output_name=None,
-            )
+            failed = shortened(failed)
             value = self._encode_failed(failed)
         return self._settled(task, state.code, self._failed_topic, value)
 
@@ -122,18 +91,3 @@ class Results:
             truncated=truncated,
             size=len(value),
         )
-
-
-def _echo(task: Task) -> dict[str, Any]:
-    """What every result repeats of its request (records.Echo)."""
-    request, claim, record = task.request, task.claim, task.record
-    return {
-        "source": claim.identity.source,
-        "id": claim.identity.id,
-        "generation": claim.generation,
-        "metadata": request.metadata if request else {},
-        "callback": request.callback if request else None,
-        "output_name": request.output_name if request else None,
-        "requested_at": request.requested_at if request else 0,
-        "position": Position(topic=record.partition.topic, partition=record.partition.number, offset=record.offset),
-    }

@@ -34,6 +34,7 @@ from streamer.worker.keeper import Keeper
 from streamer.worker.ledger import Ledger, Settled
 from streamer.worker.liveness import Liveness
 from streamer.worker.loop import Worker
+from streamer.worker.mastering import Mastering
 from streamer.worker.metadata import Finished, MetadataCodec
 from streamer.worker.pool import Done, Work, run
 from streamer.worker.results import Results
@@ -73,7 +74,7 @@ def codec() -> MetadataCodec:
 
 def service(store: Store, profile: Profile, clock: Clock) -> Service:
     return Service(
-        Keeper(store, encode, profile, clock, format="wav", sample_rate=24_000),
+        Keeper(store, Mastering(store.uri, encode, profile, format="wav", sample_rate=24_000), clock),
         Results(
             CODECS.completed.encode,
             CODECS.failed.encode,

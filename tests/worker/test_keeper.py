@@ -13,6 +13,7 @@ from streamer.identity import Owner
 from streamer.store.encoding import encode
 from streamer.store.verdicts import Completed, Failed, Verdict
 from streamer.worker.keeper import Keeper
+from streamer.worker.mastering import Mastering
 from streamer.worker.pool import Standing
 from streamer.worker.task import Task
 from tests.worker.builders import ScriptedEngine, TroubledStore, task
@@ -25,11 +26,14 @@ def store() -> TroubledStore:
     return TroubledStore()
 
 
+def keeper_of(store: TroubledStore, clock: ManualClock, format: str = "wav") -> Keeper:
+    profile = ScriptedEngine().profile
+    return Keeper(store, Mastering(store.uri, encode, profile, format=format, sample_rate=24_000, encoder="e1"), clock)
+
+
 @pytest.fixture
 def keeper(store: TroubledStore) -> Keeper:
-    return Keeper(
-        store, encode, ScriptedEngine().profile, ManualClock(), format="wav", sample_rate=24_000, encoder="e1"
-    )
+    return keeper_of(store, ManualClock())
 
 
 def completed(verdict: Verdict) -> Completed:
@@ -112,7 +116,7 @@ def test_a_format_has_its_own_rate_unless_the_request_says(
 
 
 def test_a_rate_that_the_default_format_is_not_written_at_is_the_records_failure(store: TroubledStore) -> None:
-    keeper = Keeper(store, encode, ScriptedEngine().profile, ManualClock(), format="opus", sample_rate=24_000)
+    keeper = keeper_of(store, ManualClock(), "opus")
     with pytest.raises(RequestFailed, match=r"sample_rate: is 44100, and format opus is written at") as raised:
         kept(keeper, task(sample_rate=44_100), SAMPLES)
     assert raised.value.code == "invalid_request"
@@ -132,7 +136,7 @@ def test_the_store_is_told_how_a_download_is_called(output_name: str | None, tol
             names.append(download_name)
             super().replace(key, data, download_name)
 
-    keeper = Keeper(Naming(), encode, ScriptedEngine().profile, ManualClock(), format="wav", sample_rate=24_000)
+    keeper = keeper_of(Naming(), ManualClock())
     kept(keeper, task(output_name=output_name), SAMPLES)
     assert names == [told]
 
@@ -145,7 +149,7 @@ def test_timings_say_where_the_time_went(store: TroubledStore) -> None:
             clock.advance(0.25)
             super().replace(key, data)
 
-    keeper = Keeper(Slow(), encode, ScriptedEngine().profile, clock, format="wav", sample_rate=24_000)
+    keeper = keeper_of(Slow(), clock)
     one = task()
     sent = one.record.timestamp / 1000
     one.started_at, one.spoken_at = sent + 2, sent + 5
