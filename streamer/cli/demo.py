@@ -186,21 +186,22 @@ def _speak(parts: _Parts, clock: Clock) -> list[Outcome]:
     import secrets
 
     from streamer.cli import samples
-    from streamer.downstream.follow import Follower
+    from streamer.downstream.follow import Decoder, Follower
     from streamer.kafka.confluent import ConfluentBroker
     from streamer.observe.logs import logger
+    from streamer.records import Result
     from streamer.voices import Voices
     from streamer.wire.opening import open_codecs
 
     settings, names = parts.settings, parts.settings.kafka.topics
     voices = Voices.load(settings.voices.file).names
     broker = ConfluentBroker(settings.kafka, logger("error", "console"))
+    codecs = open_codecs(settings, clock)
+    decoders: dict[str, Decoder[Result]] = {names.completed: codecs.completed, names.failed: codecs.failed}
     follower = Follower(
-        broker.reader([names.completed, names.failed], from_beginning=False),
-        open_codecs(settings, clock),
+        broker.reader(list(decoders), from_beginning=False),
+        decoders,
         clock,
-        completed=names.completed,
-        failed=names.failed,
         undecodable=lambda record, reason: _say(f"{record.partition} offset {record.offset}: {reason}"),
         waiting=_say,
     )

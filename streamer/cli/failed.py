@@ -86,7 +86,6 @@ def _read(settings: Settings, failures: Failures) -> tuple[int, str]:
     from streamer.errors import RegistryUnavailable
     from streamer.kafka.confluent import ConfluentBroker
     from streamer.observe.logs import logger
-    from streamer.records import SpeechFailed
     from streamer.wire.opening import open_codecs
 
     example = ""
@@ -99,15 +98,13 @@ def _read(settings: Settings, failures: Failures) -> tuple[int, str]:
         raise RegistryUnavailable(reason)  # a report that waits for ever is none
 
     stopped, clock = Stop(), SystemClock()
-    names = settings.kafka.topics
+    topic = settings.kafka.topics.failed
     broker = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format))
-    reader = broker.reader([names.failed], from_beginning=True)
+    reader = broker.reader([topic], from_beginning=True)
     follower = Follower(
         reader,
-        open_codecs(settings, clock),
+        {topic: open_codecs(settings, clock).failed},
         clock,
-        completed=names.completed,
-        failed=names.failed,
         undecodable=tell,
         waiting=give_up,
     )
@@ -115,8 +112,7 @@ def _read(settings: Settings, failures: Failures) -> tuple[int, str]:
         while not stopped():
             results = follower.poll(_POLL, _BATCH)
             for result in results:
-                if isinstance(result, SpeechFailed):
-                    failures.add(result)
+                failures.add(result)
             if not results and reader.at_end():  # it asks the broker: only once nothing comes
                 break
     finally:

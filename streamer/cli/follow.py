@@ -9,8 +9,11 @@ import click
 from streamer.cli.main import configured
 
 if TYPE_CHECKING:
+    from streamer.downstream.follow import Decoder
     from streamer.kafka.base import Record
+    from streamer.records import Result, SpeechReplayed
     from streamer.settings import Settings
+    from streamer.wire.base import Codecs
 
 _POLL = 0.2
 _BATCH = 500
@@ -19,7 +22,7 @@ _BATCH = 500
 @click.command()
 @click.option("--from-beginning", is_flag=True, help="Also what was committed before.")
 @click.option("--count", type=click.IntRange(min=1), help="End after so many results.")
-@click.option("--topic", type=click.Choice(["completed", "failed"]), default="completed", show_default=True)
+@click.option("--topic", type=click.Choice(["completed", "failed", "replayed"]), default="completed", show_default=True)
 @configured
 def command(settings: Settings, from_beginning: bool, count: int | None, topic: str) -> int:
     """Print committed results, one JSON object a line, with the fields of the schema (bytes as base64).
@@ -44,15 +47,12 @@ def command(settings: Settings, from_beginning: bool, count: int | None, topic: 
         click.echo(f"streamer: waiting for a schema: {reason}", err=True)
 
     stopped, output, clock = Stop(), Output(), SystemClock()
-    names = settings.kafka.topics
-    name = names.failed if topic == "failed" else names.completed
+    name, decoder = _chosen(settings, open_codecs(settings, clock), topic)
     broker = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format))
     follower = Follower(
         broker.reader([name], from_beginning),
-        open_codecs(settings, clock),
+        {name: decoder},
         clock,
-        completed=names.completed,
-        failed=names.failed,
         undecodable=undecodable,
         waiting=waiting,
     )
@@ -69,3 +69,13 @@ def command(settings: Settings, from_beginning: bool, count: int | None, topic: 
     if follower.undecodable:
         click.echo(f"streamer: {follower.undecodable} records could not be decoded", err=True)
     return EXIT_DONE
+
+
+def _chosen(settings: Settings, codecs: Codecs, topic: str) -> tuple[str, Decoder[Result | SpeechReplayed]]:
+    """The topic's name, and what reads it."""
+    names = settings.kafka.topics
+    if topic == "failed":
+        return names.failed, codecs.failed
+    if topic == "replayed":
+        return names.replayed, codecs.replayed
+    return names.completed, codecs.completed

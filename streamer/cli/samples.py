@@ -88,7 +88,7 @@ def _exchange(base: str, token: str, body: bytes) -> tuple[int, bytes]:
 
 
 def outcomes(
-    follower: Follower, posted: list[Posted], clock: Clock, timeout: float, check: Callable[[], None]
+    follower: Follower[Result], posted: list[Posted], clock: Clock, timeout: float, check: Callable[[], None]
 ) -> list[Outcome]:
     """Wait until each of them has its result, at most `timeout` seconds. `check` raises where waiting has no use."""
     seen: dict[str, tuple[Result, float]] = {}

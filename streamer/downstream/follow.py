@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Generic, Protocol, TypeVar
 
 from streamer.clock import Clock
 from streamer.errors import RegistryUnavailable, RequestFailed, SchemaNotLoaded
 from streamer.kafka.base import Reader, Record
-from streamer.records import Result, SpeechCompleted, SpeechFailed
-from streamer.wire.base import Codec, Codecs
 
 Undecodable = Callable[[Record, str], None]
 """Told of a record that is no result, and why."""
 
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
-class Follower:
+
+class Decoder(Protocol[T_co]):
+    """The half of wire.base.Codec that reads."""
+
+    def decode(self, data: bytes | None) -> T_co: ...
+    def load(self, schema_id: int) -> None: ...
+
+
+class Follower(Generic[T]):
     """Reads the topics of results, read_committed, so that each result is seen once.
 
     A record that cannot be decoded is counted and told to `undecodable`; those behind it still come. One whose schema
@@ -25,42 +34,37 @@ class Follower:
     def __init__(
         self,
         reader: Reader,
-        codecs: Codecs,
+        decoders: Mapping[str, Decoder[T]],
         clock: Clock,
         *,
-        completed: str,
-        failed: str,
         undecodable: Undecodable,
         waiting: Callable[[str], None],
     ) -> None:
-        """`completed` and `failed`: the names of the topics; the reader may read one of them or both. `waiting` is told
-        why nothing comes while the registry does not answer, once for each reason."""
+        """`decoders`: of each topic that the reader reads, by its name. `waiting` is told why nothing comes while the
+        registry does not answer, once for each reason."""
         self._reader, self._clock = reader, clock
         self._tell, self._tell_waiting = undecodable, waiting
-        self._codecs: dict[str, Codec[SpeechCompleted] | Codec[SpeechFailed]] = {
-            completed: codecs.completed,
-            failed: codecs.failed,
-        }
+        self._decoders = decoders
         self._unread: deque[Record] = deque()
         self._reason = ""
         self.undecodable = 0
 
-    def poll(self, timeout: float, most: int = 500) -> list[Result]:
+    def poll(self, timeout: float, most: int = 500) -> list[T]:
         """The next results, at most `most`; waits up to `timeout` seconds for the first, and as long as the registry
         may take for a schema that was not met before."""
         if not self._unread:
             self._unread.extend(self._reader.poll(most, timeout))
-        results: list[Result] = []
+        results: list[T] = []
         while self._unread and len(results) < most:
             record = self._unread[0]
-            codec = self._codecs[record.partition.topic]
+            decoder = self._decoders[record.partition.topic]
             try:
-                results.append(codec.decode(record.value))
+                results.append(decoder.decode(record.value))
             except RequestFailed as error:
                 self.undecodable += 1
                 self._tell(record, error.message)
             except SchemaNotLoaded as error:
-                if self._loaded(codec, error.schema_id):
+                if self._loaded(decoder, error.schema_id):
                     continue
                 if not results:
                     self._clock.sleep(timeout)
@@ -68,9 +72,9 @@ class Follower:
             self._unread.popleft()
         return results
 
-    def _loaded(self, codec: Codec[SpeechCompleted] | Codec[SpeechFailed], schema_id: int) -> bool:
+    def _loaded(self, decoder: Decoder[T], schema_id: int) -> bool:
         try:
-            codec.load(schema_id)
+            decoder.load(schema_id)
         except RegistryUnavailable as error:
             if str(error) != self._reason:
                 self._reason = str(error)

@@ -13,7 +13,7 @@ from streamer.kafka.base import Message
 from streamer.wire import avro
 from tests.cli.conftest import Deployment
 from tests.cli.processes import line_of, run, started
-from tests.downstream.test_follow import DONE, LOST
+from tests.downstream.test_follow import AGAIN, DONE, LOST
 
 
 class Results:
@@ -64,6 +64,11 @@ def test_what_was_committed_comes_once_a_line(deployment: Deployment, unique: Ca
     assert b"not an Avro single object" in done.stderr
     done = run("follow", "--from-beginning", "--topic", "failed", "--count", "1", variables=deployment.variables)
     assert json.loads(done.stdout)["original"]["value"] == "AP8="
+    results = Results(deployment, unique)
+    results.commit(avro.replayed().encode(AGAIN), to="replayed")
+    results.close()
+    done = run("follow", "--from-beginning", "--topic", "replayed", "--count", "1", variables=deployment.variables)
+    assert json.loads(done.stdout) == json.loads(msgspec.json.encode(AGAIN))
     done = run("follow", "--from-beginning", "--count", "3", variables=deployment.variables)
     assert sorted(json.loads(line)["id"] for line in done.stdout.splitlines()) == ["1", "2", "3"]
 

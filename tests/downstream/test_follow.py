@@ -9,8 +9,10 @@ from streamer.records import (
     Engine,
     Original,
     Position,
+    Result,
     SpeechCompleted,
     SpeechFailed,
+    SpeechReplayed,
     Timings,
 )
 from streamer.wire import avro, schemas
@@ -40,6 +42,17 @@ LOST = SpeechFailed(
     original=Original(key=b"shop/2", value=b"\x00\xff", headers=[], truncated=False, size=2),
     failed_at=1,
 )
+AGAIN = SpeechReplayed(
+    source="shop",
+    id="1",
+    position=POSITION,
+    run="monday/1",
+    outcome="different",
+    reasons=["engine"],
+    audio=DONE.audio,
+    previous=DONE.audio,
+    replayed_at=2,
+)
 
 
 class Topics:
@@ -57,14 +70,12 @@ class Topics:
     def write(self, topic: str, value: bytes | None) -> None:
         self.cluster.append(Message(topic=topic, key=b"k", value=value))
 
-    def follower(self, from_beginning: bool, *topics: str) -> Follower:
+    def follower(self, from_beginning: bool, *topics: str) -> Follower[Result]:
         reader = self.cluster.broker().reader(topics or (COMPLETED, FAILED), from_beginning)
         return Follower(
             reader,
-            self.codecs,
+            {COMPLETED: self.codecs.completed, FAILED: self.codecs.failed},
             self.clock,
-            completed=COMPLETED,
-            failed=FAILED,
             undecodable=lambda *told: self.told.append(told),
             waiting=self.waits.append,
         )
