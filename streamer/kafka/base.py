@@ -163,12 +163,16 @@ class Publisher(Protocol):
 
 
 class Reader(Protocol):
-    """A read_committed reader of whole topics, outside any group."""
+    """A read_committed reader of partitions, outside any group."""
 
     def poll(self, max_records: int, timeout: float) -> list[Record]: ...
 
     def at_end(self) -> bool:
         """Whether all that was committed when it was opened, or since, has been read."""
+        ...
+
+    def has_read(self, ends: Mapping[Partition, int]) -> bool:
+        """Whether everything below these offsets has been read, or passed: markers and aborted records too."""
         ...
 
     def close(self) -> None: ...
@@ -199,6 +203,20 @@ class Admin(Protocol):
 
     def low_watermarks(self, partitions: Sequence[Partition], timeout: float) -> dict[Partition, int]: ...
 
+    def ends(self, partitions: Sequence[Partition], timeout: float) -> dict[Partition, int]:
+        """The offset after the last stable one: what stands there or behind may still be aborted.
+
+        It may lag a moment behind a commit that has returned: markers are written afterwards.
+        """
+        ...
+
+    def offsets_at(self, partitions: Sequence[Partition], timestamp: int, timeout: float) -> dict[Partition, int]:
+        """The first stable offset whose time stamp (ms since the epoch) is `timestamp` or later; else the end.
+
+        A marker may be what stands there.
+        """
+        ...
+
     def commits(
         self, group: str, partitions: Sequence[Partition], timeout: float
     ) -> dict[Partition, Commit | None]: ...
@@ -214,7 +232,17 @@ class Broker(Protocol):
     def consumer(self, group: str, instance: str) -> Consumer: ...
     def producer(self, transactional_id: str) -> Producer: ...
     def publisher(self) -> Publisher: ...
-    def reader(self, topics: Sequence[str], from_beginning: bool) -> Reader: ...
+    def reader(self, topics: Sequence[str], from_beginning: bool) -> Reader:
+        """Of all partitions that these topics have now."""
+        ...
+
+    def reader_from(self, positions: Mapping[Partition, int]) -> Reader:
+        """Of these partitions from these offsets on; where retention has passed one, from the log's start.
+
+        An offset that is not there yet is waited for.
+        """
+        ...
+
     def admin(self) -> Admin: ...
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import confluent_kafka
 from confluent_kafka.admin import AdminClient
 
 from streamer.kafka import confluent_config as configs
-from streamer.kafka.base import Admin, Consumer, Producer, Publisher, Reader
+from streamer.kafka.base import Admin, Consumer, Partition, Producer, Publisher, Reader
 from streamer.kafka.confluent_admin import ConfluentAdmin
-from streamer.kafka.confluent_consumer import ConfluentConsumer, ConfluentReader
+from streamer.kafka.confluent_consumer import ConfluentConsumer
 from streamer.kafka.confluent_errors import reached
 from streamer.kafka.confluent_producer import ConfluentProducer, ConfluentPublisher
+from streamer.kafka.confluent_reader import ConfluentReader, whole
 from streamer.observe.logs import Log
 from streamer.settings import Kafka
 
@@ -42,9 +43,20 @@ class ConfluentBroker:
 
     def reader(self, topics: Sequence[str], from_beginning: bool) -> Reader:
         """Errors: ConfigurationError where a topic does not exist; BrokerUnreachable or Retriable without answer."""
+        return self._reader(lambda client: whole(client, topics, from_beginning, self._timeout))
+
+    def reader_from(self, positions: Mapping[Partition, int]) -> Reader:
+        """Errors: BrokerUnreachable or Retriable without answer."""
+        return self._reader(lambda client: positions)
+
+    def _reader(self, beginning: Callable[[confluent_kafka.Consumer], Mapping[Partition, int]]) -> Reader:
         client = configs.make(confluent_kafka.Consumer, configs.reader(self._kafka), self._log)
-        with reached(self._kafka.bootstrap_servers):
-            return ConfluentReader(client, self._log, topics, from_beginning, self._timeout)
+        try:
+            with reached(self._kafka.bootstrap_servers):
+                return ConfluentReader(client, self._log, beginning(client), self._timeout)
+        except BaseException:
+            client.close()
+            raise
 
     def admin(self) -> Admin:
         def asker(group: str) -> confluent_kafka.Consumer:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from confluent_kafka import (
     Consumer,
     ConsumerGroupTopicPartitions,
+    IsolationLevel,
     KafkaError,
     KafkaException,
     TopicCollection,
@@ -102,15 +103,33 @@ class ConfluentAdmin:
             raise BrokerUnreachable(f"topic {name} was created, and no broker knows it yet")
 
     def low_watermarks(self, partitions: Sequence[Partition], timeout: float) -> dict[Partition, int]:
-        earliest = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
-        asked = {TopicPartition(p.topic, p.number): earliest for p in partitions}
-        if not asked:
-            return {}
-        lows = {}
-        for partition, future in self._client.list_offsets(asked, request_timeout=timeout).items():
-            with answered(f"first offset of {partition.topic}[{partition.partition}]"):
-                lows[Partition(partition.topic, partition.partition)] = future.result(timeout + _LATE).offset
-        return lows
+        return self._offsets(partitions, OffsetSpec.earliest(), timeout)  # type: ignore[no-untyped-call]
+
+    def ends(self, partitions: Sequence[Partition], timeout: float) -> dict[Partition, int]:
+        return self._offsets(partitions, OffsetSpec.latest(), timeout)  # type: ignore[no-untyped-call]
+
+    def offsets_at(self, partitions: Sequence[Partition], timestamp: int, timeout: float) -> dict[Partition, int]:
+        # The ends first: what is appended between the two questions lies behind them, and is not passed over.
+        ends = self.ends(partitions, timeout)
+        # librdkafka takes negative times for its names of first and last.
+        found = self._offsets(partitions, OffsetSpec.for_timestamp(max(0, timestamp)), timeout)
+        return {partition: offset if offset >= 0 else ends[partition] for partition, offset in found.items()}
+
+    def _offsets(self, partitions: Sequence[Partition], which: OffsetSpec, timeout: float) -> dict[Partition, int]:
+        """-1 where there is none."""
+        asked = {TopicPartition(p.topic, p.number): which for p in partitions}
+        return _patiently(lambda: self._list(asked, timeout), timeout) if asked else {}
+
+    def _list(self, asked: dict[TopicPartition, OffsetSpec], timeout: float) -> dict[Partition, int]:
+        found = {}
+        # Without the isolation level the end would be the high watermark.
+        futures = self._client.list_offsets(
+            asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=timeout
+        )
+        for partition, future in futures.items():
+            with answered(f"offsets of {partition.topic}[{partition.partition}]"):
+                found[Partition(partition.topic, partition.partition)] = future.result(timeout + _LATE).offset
+        return found
 
     def commits(self, group: str, partitions: Sequence[Partition], timeout: float) -> dict[Partition, Commit | None]:
         """Errors: BrokerUnreachable also while an open transaction is about to commit for the group."""

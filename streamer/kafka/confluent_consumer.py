@@ -1,4 +1,4 @@
-"""The consumers on confluent-kafka: the member of a group, and the reader outside any."""
+"""The member of a group on confluent-kafka, and what it shares with the reader outside any."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from streamer.errors import ConfigurationError, FatalClient, RetentionPassed, Retriable
+from streamer.errors import FatalClient, RetentionPassed, Retriable
 from streamer.kafka.base import Commit, GroupMetadata, Partition, RebalanceListener, Record
-from streamer.kafka.confluent_errors import answered, asked, meaning
+from streamer.kafka.confluent_errors import asked, meaning
 from streamer.observe.logs import Log
 
 
@@ -147,46 +147,6 @@ class ConfluentConsumer:
             change(partitions)
         except KafkaException as error:
             raise meaning(error.args[0], FatalClient) from error
-
-
-class ConfluentReader:
-    """See kafka.base.Reader. Reads the partitions that the topics have when it is made."""
-
-    def __init__(
-        self, client: confluent_kafka.Consumer, log: Log, topics: Sequence[str], from_beginning: bool, timeout: float
-    ) -> None:
-        self._client, self._log, self._timeout = client, log, timeout
-        try:
-            self._from: dict[Partition, int] = {}
-            for topic in topics:
-                for partition in self._partitions_of(topic):
-                    low, end = bounds(client, partition, timeout)
-                    # An exact offset, also at the end: what is committed from now on must not be missed.
-                    self._from[partition] = low if from_beginning else end
-            client.assign([TopicPartition(p.topic, p.number, offset) for p, offset in self._from.items()])
-        except BaseException:
-            client.close()
-            raise
-
-    def poll(self, max_records: int, timeout: float) -> list[Record]:
-        return fetch(self._client, max_records, timeout, lambda message: report(self._log, message))
-
-    def at_end(self) -> bool:
-        return all(self._next(p) >= bounds(self._client, p, self._timeout)[1] for p in self._from)
-
-    def _next(self, partition: Partition) -> int:
-        reached = position(self._client, partition)
-        return self._from[partition] if reached is None else reached
-
-    def close(self) -> None:
-        self._client.close()
-
-    def _partitions_of(self, topic: str) -> list[Partition]:
-        with answered(f"metadata of topic {topic}"):
-            found = self._client.list_topics(topic, timeout=self._timeout).topics[topic]
-        if found.error is not None:
-            raise ConfigurationError([f"topic {topic}: {found.error.str()}; `streamer topics` creates it"])
-        return [Partition(topic, number) for number in sorted(found.partitions)]
 
 
 def fetch(

@@ -166,9 +166,12 @@ class MemoryCluster:
             number = zlib.crc32(message.key or b"") % len(self._topics[message.topic].logs)
         with self.lock:
             log = self.log(Partition(message.topic, number))
-            log.append(message, int(self.clock.now() * 1000), transaction)
+            log.append(message, self._timestamp(), transaction)
             if transaction is not None:
                 transaction.logs.add(log)
+
+    def _timestamp(self) -> int:
+        return int(self.clock.now() * 1000)
 
     # Groups
 
@@ -223,7 +226,7 @@ class MemoryCluster:
             return
         transaction.state = "committed" if commit else "aborted"
         for log in sorted(transaction.logs, key=lambda log: log.partition):
-            log.mark(transaction)
+            log.mark(transaction, self._timestamp())
         if commit:
             for (group, partition), offsets in transaction.offsets.items():
                 self.group(group).commits[partition] = offsets

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from streamer.errors import (
     AbortRequired,
-    ConfigurationError,
     FatalClient,
     Fenced,
     MetadataTooLarge,
@@ -26,10 +25,11 @@ from streamer.kafka.base import (
     Reader,
     RebalanceListener,
     Record,
-    Topic,
 )
 from streamer.kafka.memory import Member, MemoryCluster, ProducerState
+from streamer.kafka.memory_admin import MemoryAdmin
 from streamer.kafka.memory_log import Transaction
+from streamer.kafka.memory_reader import MemoryReader
 
 
 class MemoryGroupMetadata:
@@ -283,63 +283,6 @@ class MemoryPublisher:
         self.flush(0)
 
 
-class MemoryReader:
-    """See kafka.base.Reader."""
-
-    def __init__(self, cluster: MemoryCluster, topics: Sequence[str], from_beginning: bool) -> None:
-        self._cluster = cluster
-        self._positions = {
-            log.partition: log.low if from_beginning else log.stable for topic in topics for log in cluster.logs(topic)
-        }
-
-    def poll(self, max_records: int, timeout: float) -> list[Record]:
-        records: list[Record] = []
-        with self._cluster.lock:
-            self._cluster.tick()
-            for partition, offset in self._positions.items():
-                got, self._positions[partition] = self._cluster.log(partition).read(offset, max_records - len(records))
-                records += got
-        if not records and timeout > 0:
-            self._cluster.clock.sleep(timeout)
-        return records
-
-    def at_end(self) -> bool:
-        with self._cluster.lock:
-            return all(offset >= self._cluster.log(p).stable for p, offset in self._positions.items())
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-class MemoryAdmin:
-    """See kafka.base.Admin."""
-
-    def __init__(self, cluster: MemoryCluster) -> None:
-        self._cluster = cluster
-
-    def cluster_id(self, timeout: float) -> str:
-        return self._cluster.cluster_id
-
-    def topics(self, names: Sequence[str], timeout: float) -> dict[str, Topic | None]:
-        return {name: self._cluster.topic(name) for name in names}
-
-    def create_topic(
-        self, name: str, partitions: int, replication: int, config: Mapping[str, str], timeout: float
-    ) -> bool:
-        return self._cluster.create_topic(name, partitions, replication, config)
-
-    def low_watermarks(self, partitions: Sequence[Partition], timeout: float) -> dict[Partition, int]:
-        return {partition: self._cluster.log(partition).low for partition in partitions}
-
-    def commits(self, group: str, partitions: Sequence[Partition], timeout: float) -> dict[Partition, Commit | None]:
-        return {partition: self._cluster.group(group).commits.get(partition) for partition in partitions}
-
-    def set_commits(self, group: str, commits: Mapping[Partition, Commit], timeout: float) -> None:
-        if self._cluster.group(group).members:
-            raise ConfigurationError([f"group {group} has members; stop its workers first"])
-        self._cluster.group(group).commits.update(commits)
-
-
 class MemoryBroker:
     """See kafka.base.Broker."""
 
@@ -356,7 +299,11 @@ class MemoryBroker:
         return MemoryPublisher(self._cluster)
 
     def reader(self, topics: Sequence[str], from_beginning: bool) -> Reader:
-        return MemoryReader(self._cluster, topics, from_beginning)
+        logs = [log for topic in topics for log in self._cluster.logs(topic)]
+        return MemoryReader(self._cluster, {log.partition: log.low if from_beginning else log.stable for log in logs})
+
+    def reader_from(self, positions: Mapping[Partition, int]) -> Reader:
+        return MemoryReader(self._cluster, positions)
 
     def admin(self) -> Admin:
         return MemoryAdmin(self._cluster)

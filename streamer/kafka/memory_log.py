@@ -18,10 +18,11 @@ class Transaction:
 
 
 class _Entry:
-    __slots__ = ("record", "transaction")
+    __slots__ = ("record", "timestamp", "transaction")
 
-    def __init__(self, record: Record | None, transaction: Transaction | None) -> None:
+    def __init__(self, record: Record | None, timestamp: int, transaction: Transaction | None) -> None:
         self.record = record  # None: a marker
+        self.timestamp = timestamp
         self.transaction = transaction
 
 
@@ -54,10 +55,15 @@ class Log:
             headers=message.headers,
             timestamp=timestamp,
         )
-        self._entries.append(_Entry(record, transaction))
+        self._entries.append(_Entry(record, timestamp, transaction))
 
-    def mark(self, transaction: Transaction) -> None:
-        self._entries.append(_Entry(None, transaction))
+    def mark(self, transaction: Transaction, timestamp: int) -> None:
+        self._entries.append(_Entry(None, timestamp, transaction))
+
+    def at(self, timestamp: int) -> int:
+        """The first stable offset with this time stamp (ms) or a later one; the stable end where there is none."""
+        end = self.stable
+        return next((n for n in range(self.low, end) if self._entries[n].timestamp >= timestamp), end)
 
     def read(self, offset: int, most: int) -> tuple[list[Record], int]:
         """Up to `most` committed records from `offset` on, and the offset after what was passed."""

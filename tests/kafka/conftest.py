@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from streamer.clock import ManualClock
-from streamer.kafka.base import Broker, Producer
+from streamer.kafka.base import Broker, Partition, Producer
 from streamer.kafka.confluent import ConfluentBroker
 from streamer.kafka.confluent_producer import ConfluentProducer
 from streamer.kafka.memory import MemoryCluster
@@ -28,6 +30,15 @@ def _confluent(cluster: Cluster, protocol: str, **properties: int) -> Broker:
     return ConfluentBroker(kafka, logger("error"))
 
 
+def _truncating(servers: str) -> Callable[[Partition, int], None]:
+    def truncate(partition: Partition, offset: int) -> None:
+        admin = AdminClient({"bootstrap.servers": servers})
+        (future,) = admin.delete_records([TopicPartition(partition.topic, partition.number, offset)]).values()
+        future.result(TIMEOUT)
+
+    return truncate
+
+
 def _settle(producer: Producer) -> None:
     if isinstance(producer, ConfluentProducer):
         producer._client.flush(TIMEOUT)
@@ -42,12 +53,15 @@ def _settle(producer: Producer) -> None:
 )
 def world(request: pytest.FixtureRequest, unique: Callable[[str], str]) -> Iterator[World]:
     if request.param == "memory":
-        broker = impatient = MemoryCluster(ManualClock()).broker()
+        memory = MemoryCluster(ManualClock())
+        broker = impatient = memory.broker()
+        truncate = lambda partition, offset: setattr(memory.log(partition), "low", offset)  # noqa: E731
     else:
         cluster: Cluster = request.getfixturevalue("cluster")
         broker = _confluent(cluster, request.param)
         interval = {"max.poll.interval.ms": int(cluster.shortest_session * 1000) + 500}
         impatient = _confluent(cluster, request.param, **interval)
-    world = World(broker, impatient, unique, _settle)
+        truncate = _truncating(cluster.servers)
+    world = World(broker, impatient, unique, _settle, truncate)
     yield world
     world.close()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
-from streamer.kafka.base import Broker, Commit, Consumer, Message, Partition, Producer, Publisher, Record
+from streamer.kafka.base import Broker, Commit, Consumer, Message, Partition, Producer, Publisher, Reader, Record
 
 TIMEOUT = 15.0
 _STEP = 0.05
@@ -69,20 +70,37 @@ class Member:
             self.poll()
 
 
+def read(reader: Reader, until: Callable[[], bool]) -> list[Record]:
+    """What a reader delivers until the condition holds."""
+    records: list[Record] = []
+    for _ in range(_STEPS):
+        if until():
+            return records
+        records += reader.poll(100, _STEP)
+    raise AssertionError("the condition never came to hold")
+
+
 class World:
     """One cluster, seen through one implementation."""
 
     def __init__(
-        self, broker: Broker, impatient: Broker, unique: Callable[[str], str], settle: Callable[[Producer], None]
+        self,
+        broker: Broker,
+        impatient: Broker,
+        unique: Callable[[str], str],
+        settle: Callable[[Producer], None],
+        truncate: Callable[[Partition, int], None],
     ) -> None:
         self.broker, self.unique = broker, unique
         self.impatient = impatient
         """The same cluster; a member that it makes is out of its group soon after it stopped polling."""
         self.settle = settle
         """Waits until what was produced stands in the log: an abort would drop what the client still holds."""
+        self.truncate = truncate
+        """Lets the log of a partition start at an offset, as retention does."""
         self.admin = broker.admin()
         self.group = unique("group")
-        self._clients: list[Consumer | Producer | Publisher] = []
+        self._clients: list[Consumer | Producer | Publisher | Reader] = []
         self._publisher: Publisher | None = None
 
     def topic(self, partitions: int = 1, name: str = "topic") -> str:
@@ -131,6 +149,19 @@ class World:
         producer.begin()
         producer.send_offsets({partition: commit}, member.consumer.group_metadata(), TIMEOUT)
         producer.commit(TIMEOUT)
+
+    def ends_become(self, ends: dict[Partition, int]) -> None:
+        """Wait for markers: the broker writes them after commit or abort have returned."""
+        for _ in range(_STEPS):
+            if self.admin.ends(list(ends), TIMEOUT) == ends:
+                return
+            time.sleep(_STEP)
+        raise AssertionError(f"{self.admin.ends(list(ends), TIMEOUT)}, not {ends}")
+
+    def reader_from(self, positions: dict[Partition, int]) -> Reader:
+        reader = self.broker.reader_from(positions)
+        self._clients.append(reader)
+        return reader
 
     def close(self) -> None:
         for client in self._clients:

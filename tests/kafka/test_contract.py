@@ -6,7 +6,7 @@ import pytest
 
 from streamer.errors import AbortRequired, ConfigurationError, FatalClient, Fenced, MetadataTooLarge, Retriable
 from streamer.kafka.base import Commit, Message, Partition
-from tests.kafka.contract import TIMEOUT, World
+from tests.kafka.contract import TIMEOUT, World, read
 
 # Records, markers and transactions
 
@@ -377,3 +377,97 @@ def test_a_reader_sees_what_is_committed_and_knows_the_end(world: World) -> None
 def test_a_reader_of_an_unknown_topic_is_told_so(world: World) -> None:
     with pytest.raises(ConfigurationError, match="no-such-topic"):
         world.broker.reader(["no-such-topic"], from_beginning=True)
+
+
+def test_ends_are_stable_and_pass_markers_and_aborted_records(world: World) -> None:
+    topic = world.topic(partitions=2)
+    partition, empty = Partition(topic, 0), Partition(topic, 1)
+    assert world.admin.ends([], TIMEOUT) == {}
+    assert world.admin.ends([partition, empty], TIMEOUT) == {partition: 0, empty: 0}
+    producer = world.producer()
+    world.transact(producer, topic, b"a")
+    world.transact(producer, topic, b"no", b"no", commit=False)
+    world.ends_become({partition: 5, empty: 0})
+    producer.begin()
+    producer.produce(Message(topic, b"key", b"open", partition=0))
+    world.settle(producer)
+    world.write(topic, b"behind")
+    assert world.admin.ends([partition], TIMEOUT) == {partition: 5}
+    producer.commit(TIMEOUT)
+    world.ends_become({partition: 8})
+
+
+def test_a_reader_begins_at_positions_and_passes_what_is_aborted_at_the_end(world: World) -> None:
+    topic = world.topic(partitions=2)
+    zero, one = Partition(topic, 0), Partition(topic, 1)
+    producer = world.producer()
+    world.transact(producer, topic, b"a", b"b")
+    world.write(topic, b"other", partition=1)
+    world.transact(producer, topic, b"no", b"no", commit=False)
+    ends = {zero: 6}
+    world.ends_become(ends)
+    reader = world.reader_from({zero: 1})
+    assert not reader.has_read(ends)
+    assert [(r.offset, r.value) for r in read(reader, lambda: reader.has_read(ends))] == [(1, b"b")]
+    assert reader.at_end()
+    # Where nothing but aborted records and markers is left, nothing is delivered, and it is passed all the same.
+    rest = world.reader_from({zero: 2, one: 1})
+    assert read(rest, rest.at_end) == []
+    assert rest.has_read(world.admin.ends([zero, one], TIMEOUT))
+
+
+def test_a_reader_begins_where_the_log_starts_when_retention_has_passed_its_position(world: World) -> None:
+    topic = world.topic()
+    partition = Partition(topic, 0)
+    world.write(topic, b"a", b"b", b"c", b"d")
+    world.truncate(partition, 2)
+    assert world.admin.low_watermarks([partition], TIMEOUT) == {partition: 2}
+    reader = world.reader_from({partition: 1})
+    assert [record.value for record in read(reader, reader.at_end)] == [b"c", b"d"]
+    world.truncate(partition, 4)
+    late = world.reader_from({partition: 0})
+    assert late.at_end()
+    assert late.has_read({partition: 4})
+    assert world.admin.ends([partition], TIMEOUT) == {partition: 4}
+    assert world.admin.offsets_at([partition], 0, TIMEOUT) == {partition: 4}
+
+
+def test_a_reader_waits_for_a_position_that_is_not_there_yet(world: World) -> None:
+    topic = world.topic()
+    partition = Partition(topic, 0)
+    world.write(topic, b"a")
+    reader = world.reader_from({partition: 2})
+    assert reader.at_end()
+    assert not reader.has_read({partition: 3})
+    world.write(topic, b"b", b"c", b"d")
+    assert [record.value for record in read(reader, lambda: reader.has_read({partition: 4}))] == [b"c", b"d"]
+
+
+def test_offsets_at_are_found_by_time_stamps(world: World) -> None:
+    topic = world.topic(partitions=2)
+    partition, empty = Partition(topic, 0), Partition(topic, 1)
+    both = [partition, empty]
+    reader = world.reader_from({partition: 0})
+    written: list[int] = []
+    for value in (b"a", b"b"):
+        world.write(topic, value)
+        (record,) = read(reader, lambda: reader.has_read({partition: len(written) + 1}))
+        written.append(record.timestamp)
+        reader.poll(1, 0.1)  # lets time pass, nothing is there
+    a, b = written
+    assert a < b
+    assert world.admin.offsets_at([], a, TIMEOUT) == {}
+    assert world.admin.offsets_at(both, -1, TIMEOUT) == {partition: 0, empty: 0}
+    assert world.admin.offsets_at(both, a, TIMEOUT) == {partition: 0, empty: 0}
+    assert world.admin.offsets_at(both, a + 1, TIMEOUT) == {partition: 1, empty: 0}
+    assert world.admin.offsets_at(both, b + 1, TIMEOUT) == {partition: 2, empty: 0}
+    producer = world.producer()
+    world.transact(producer, topic, b"no", commit=False)
+    world.ends_become({partition: 4})
+    # A record of an aborted transaction, or its marker, may stand there.
+    assert world.admin.offsets_at([partition], b + 1, TIMEOUT) == {partition: 2}
+    producer.begin()
+    producer.produce(Message(topic, b"key", b"open", partition=0))
+    world.settle(producer)
+    assert world.admin.offsets_at([partition], b + 3_600_000, TIMEOUT) == {partition: 4}
+    producer.abort(TIMEOUT)
