@@ -105,7 +105,7 @@ class _Kafka:
         if self._admin is None:
             yield _Line("failed", "not asked, for Kafka does not answer")
             return
-        found = self._admin.topics([self._names.requests, self._names.completed, self._names.failed], _KAFKA)
+        found = self._admin.topics(list(self._names.model_dump().values()), _KAFKA)
         self._requests = found[self._names.requests]
         failed = False
         for name, topic in found.items():

@@ -35,7 +35,7 @@ def test_where_all_is_well_it_says_so_line_by_line(deployment: Deployment) -> No
     names = deployment.kafka.topics
     lines = done.stdout.decode().splitlines()
     assert lines[0].startswith(f"ok kafka {deployment.kafka.bootstrap_servers}, cluster ")
-    assert f"ok topics {names.requests}, {names.completed}, {names.failed}" in lines
+    assert f"ok topics {names.requests}, {names.completed}, {names.failed}, {names.replayed}" in lines
     assert f"ok group streamer, begun in all 3 partitions of {names.requests}" in lines
     assert any(line.startswith(f"warning topics: {names.requests}: replication is 1: ") for line in lines)
 
