@@ -42,20 +42,27 @@ class Keeper:
         standing = self._settle(task, master.completed(task, self._clock.monotonic() - began))
         if self._lost_audio(task, standing) == master.key:
             master.write(self._store)
+            standing = self._again(standing)
+        if standing.deleted:
+            self._store.delete(master.key)  # it may have been written after `streamer delete` had looked
         return self._with_audio(task, standing)
 
     def keep_failure(self, task: Task, code: str, message: str) -> Verdict:
         return self._with_audio(task, self._settle(task, Failed(code=code, message=message, attempts=task.synthesized)))
 
     def _with_audio(self, task: Task, standing: Verdict) -> Verdict:
-        """Errors: StoreRejected where the task's own verdict names a file that is gone."""
+        """Errors: StoreRejected where the task's own verdict names a file that is gone, unless both were deleted."""
         lost = self._lost_audio(task, standing)
-        if lost is not None:
-            raise StoreRejected(
-                f"its audio {self._store.uri(lost)} is gone, and today's engine, voice or template makes another; "
-                "restore the file, or give the result up with `streamer delete`"
-            )
-        return standing
+        if lost is None or (standing := self._again(standing)).deleted:
+            return standing
+        raise StoreRejected(
+            f"its audio {self._store.uri(lost)} is gone, and today's engine, voice or template makes another; "
+            "restore the file, or give the result up with `streamer delete`"
+        )
+
+    def _again(self, standing: Verdict) -> Verdict:
+        """As it stands now: what is gone may have been deleted meanwhile, its verdict first."""
+        return self._verdicts.read(standing.identity, standing.generation) or standing
 
     def _lost_audio(self, task: Task, standing: Verdict) -> str | None:
         """The key of the file that the task's own verdict names and that is not there."""
@@ -77,7 +84,7 @@ class Keeper:
         standing = self._verdicts.settle(verdict)
         if claim.generation > 1 and self._deleted(claim.identity, claim.generation - 1):
             bury(self._store, claim.identity, verdict.decided_at)
-            return self._verdicts.read(claim.identity, claim.generation) or standing
+            return self._again(standing)
         return standing
 
     def _deleted(self, identity: Identity, generation: int) -> bool:

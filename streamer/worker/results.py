@@ -13,6 +13,8 @@ from streamer.worker.task import Task
 _RETRYABLE = frozenset(code.value for code in FailureCode if code.retryable)
 _ENVELOPE = 64 * 1024
 """Bytes of the message that are left for everything but the original's value; its headers and key have as many."""
+_KEY = 1_000
+"""Bytes of an original's key, where it does not fit."""
 
 
 class Results:
@@ -66,7 +68,7 @@ class Results:
             message=state.message[:2000],
             retryable=state.code in _RETRYABLE,
             attempts=state.attempts,
-            original=self._original(task),
+            original=self._original(task, deleted=state.code == FailureCode.DELETED),
             failed_at=failed_at,
         )
         value = self._encode_failed(failed)
@@ -75,17 +77,21 @@ class Results:
             value = self._encode_failed(failed)
         return self._settled(task, state.code, self._failed_topic, value)
 
-    def _original(self, task: Task) -> Original:
-        """The record as it was read, cut where it would not fit: key and headers only while they leave room."""
+    def _original(self, task: Task, *, deleted: bool) -> Original:
+        """The record as it was read, cut where it would not fit: key and headers only while they leave room. Of one
+        whose audio was deleted, what was asked is not repeated either: it is never redriven."""
         record = task.record
         value = record.value or b""
+        if deleted:
+            key = None if record.key is None else record.key[:_KEY]
+            return Original(key=key, value=None, headers=[], truncated=True, size=len(value))
         room = self._max_original // 2
         headers = [Header(name=name, value=content) for name, content in record.headers]
         around = len(record.key or b"") + sum(len(h.name) + len(h.value or b"") + 8 for h in headers)
         fits = around <= _ENVELOPE
         truncated = not fits or len(value) > room
         return Original(
-            key=record.key if fits else (record.key or b"")[:1000],
+            key=record.key if fits else (record.key or b"")[:_KEY],
             value=None if record.value is None else value[:room],
             headers=headers if fits else [],
             truncated=truncated,

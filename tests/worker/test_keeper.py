@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,13 @@ import pytest
 
 from streamer.clock import ManualClock
 from streamer.engines.base import Samples
-from streamer.errors import RequestFailed, StoreUnavailable
+from streamer.errors import RequestFailed, StoreRejected, StoreUnavailable
 from streamer.identity import Owner
+from streamer.store.base import Store
+from streamer.store.deletion import bury
 from streamer.store.encoding import encode
-from streamer.store.verdicts import Completed, Failed, Verdict
+from streamer.store.memory import MemoryStore
+from streamer.store.verdicts import Completed, Failed, Verdict, Verdicts, audio_key
 from streamer.worker.keeper import Keeper
 from streamer.worker.mastering import Mastering
 from streamer.worker.pool import Standing
@@ -26,7 +30,7 @@ def store() -> TroubledStore:
     return TroubledStore()
 
 
-def keeper_of(store: TroubledStore, clock: ManualClock, format: str = "wav") -> Keeper:
+def keeper_of(store: Store, clock: ManualClock, format: str = "wav") -> Keeper:
     profile = ScriptedEngine().profile
     return Keeper(store, Mastering(store.uri, encode, profile, format=format, sample_rate=24_000, encoder="e1"), clock)
 
@@ -200,3 +204,146 @@ def test_a_task_without_an_utterance_is_a_mistake_of_ours(keeper: Keeper) -> Non
 
 def test_the_recipe_names_the_encoder(keeper: Keeper) -> None:
     assert completed(kept(keeper, task(), SAMPLES)).recipe.encoder == "e1"
+
+
+# What others do to the store meanwhile: `streamer gc` takes audio, `streamer delete` verdicts and audio
+
+
+class MeddledStore(TroubledStore):
+    """Before the next call of an operation on a key that ends so, something happens, once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before: dict[tuple[str, str], Callable[[], object]] = {}
+
+    def _note(self, operation: str, key: str) -> None:
+        for (awaited, end), happens in list(self.before.items()):
+            if operation == awaited and key.endswith(end):
+                del self.before[awaited, end]
+                happens()
+        super()._note(operation, key)
+
+
+@pytest.fixture
+def meddled() -> MeddledStore:
+    return MeddledStore()
+
+
+def key_of(verdict: Verdict) -> str:
+    return audio_key(verdict.identity, completed(verdict).audio)
+
+
+def files(store: TroubledStore) -> list[str]:
+    return [key for key in store.list("") if not key.endswith(".json")]
+
+
+def taken(store: TroubledStore) -> None:
+    for key in files(store):
+        store.delete(key)
+
+
+def generation_two(offset: int = 9) -> Task:
+    again = task(offset=offset)
+    claim = again.claim
+    again.claim = type(claim)(
+        identity=claim.identity, generation=2, owner=claim.owner, fingerprint=claim.fingerprint, expires_at=None
+    )
+    return again
+
+
+def test_an_attempt_lets_the_age_of_its_audio_restart() -> None:
+    clock = ManualClock()
+    store = MemoryStore(clock.now)
+    keeper = keeper_of(store, clock)
+    for _ in range(2):
+        clock.advance(86_400)
+        kept(keeper, task(), SAMPLES)
+        assert [entry.modified for entry in store.entries("") if entry.key.endswith(".wav")] == [clock.now()]
+
+
+def test_audio_that_was_taken_before_its_verdict_stood_is_written_again(meddled: MeddledStore) -> None:
+    keeper = keeper_of(meddled, ManualClock())
+    meddled.before["put", ".json"] = lambda: taken(meddled)
+    verdict = kept(keeper, task(), SAMPLES)
+    assert puts(meddled) == ["wav", "json", "wav"]
+    assert hashlib.sha256(meddled.get(key_of(verdict)) or b"").hexdigest() == completed(verdict).audio.sha256
+
+
+def test_a_verdict_whose_audio_is_gone_is_spoken_again_and_the_same_bytes_restored(
+    keeper: Keeper, store: TroubledStore
+) -> None:
+    one = task()
+    verdict = kept(keeper, one, SAMPLES)
+    data = store.get(key_of(verdict))
+    store.delete(key_of(verdict))
+    assert keeper.look_up(one) == Standing(verdict, None, lacks_audio=True)
+    assert kept(keeper, one, SAMPLES) == verdict
+    assert store.get(key_of(verdict)) == data
+
+
+def test_another_record_does_not_look_for_the_audio_of_a_verdict_that_is_not_its_own(
+    keeper: Keeper, store: TroubledStore
+) -> None:
+    verdict = kept(keeper, task(offset=1), SAMPLES)
+    store.delete(key_of(verdict))
+    assert keeper.look_up(task(offset=2)) == Standing(verdict, None)
+    assert keeper.keep_failure(task(offset=2), "synthesis_failed", "why") == verdict
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_other_audio_than_the_verdict_names_is_refused_with_the_remedy(
+    keeper: Keeper, store: TroubledStore, failed: bool
+) -> None:
+    one = task()
+    verdict = kept(keeper, one, SAMPLES)
+    store.delete(key_of(verdict))
+    with pytest.raises(StoreRejected, match=rf"{key_of(verdict)} is gone.*restore the file, or .*`streamer delete`"):
+        keeper.keep_failure(one, "synthesis_failed", "m") if failed else kept(keeper, one, SAMPLES[::-1].copy())
+    bury(store, one.claim.identity, 5)
+    found = keeper.look_up(one)
+    assert isinstance(found, Standing)
+    assert found.verdict is not None
+    assert found.verdict.deleted
+    assert not found.lacks_audio
+
+
+@pytest.mark.parametrize("moment", ["put .json", "get .json", "size .wav", "replace .wav"])
+def test_a_deletion_is_never_undone_by_an_attempt(meddled: MeddledStore, moment: str) -> None:
+    """Whenever it comes: the verdict is a tombstone, no audio is left, and the attempt ends by the tombstone."""
+    keeper, one = keeper_of(meddled, ManualClock()), task()
+    kept(keeper, one, SAMPLES)
+    operation, _, end = moment.partition(" ")
+    meddled.before[operation, end] = lambda: bury(meddled, one.claim.identity, 5)
+    assert kept(keeper, one, SAMPLES).deleted
+    assert files(meddled) == []
+
+
+def test_a_deletion_while_lost_audio_is_restored_is_not_undone(meddled: MeddledStore) -> None:
+    keeper, one = keeper_of(meddled, ManualClock()), task()
+
+    def delete_at_the_next_write() -> None:
+        taken(meddled)
+        meddled.before["replace", ".wav"] = lambda: bury(meddled, one.claim.identity, 5)
+
+    meddled.before["size", ".wav"] = delete_at_the_next_write
+    assert kept(keeper, one, SAMPLES).deleted
+    assert files(meddled) == []
+
+
+def test_a_deletion_before_a_failure_is_kept_is_what_it_ends_by(meddled: MeddledStore) -> None:
+    keeper, one = keeper_of(meddled, ManualClock()), task()
+    kept(keeper, one, SAMPLES)
+    meddled.before["size", ".wav"] = lambda: bury(meddled, one.claim.identity, 5)
+    assert keeper.keep_failure(one, "synthesis_failed", "m").deleted
+
+
+@pytest.mark.parametrize("moment", ["replace .wav", "put verdict-2.json", "get verdict-2.json", "get verdict-1.json"])
+def test_a_redrive_that_raced_a_deletion_buries_its_own(meddled: MeddledStore, moment: str) -> None:
+    """The deletion had looked for further verdicts already, and saw only the first."""
+    keeper, again = keeper_of(meddled, ManualClock()), generation_two()
+    first = keeper.keep_failure(task(offset=1), "synthesis_failed", "why")
+    operation, _, end = moment.partition(" ")
+    meddled.before[operation, end] = lambda: Verdicts(meddled).bury(first, 5)
+    verdict = kept(keeper, again, SAMPLES)
+    assert (verdict.deleted, verdict.generation, verdict.owner) == (True, 2, again.claim.owner)
+    assert files(meddled) == []

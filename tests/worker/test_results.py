@@ -104,6 +104,15 @@ def test_a_failure_carries_its_original() -> None:
     assert (original.truncated, original.size) == (False, len(task.record.value or b""))
 
 
+def test_what_was_deleted_is_not_repeated() -> None:
+    task = read(encoded(text="a secret", metadata={"order": "1"}), ((TRACEPARENT, b"trace"), ("x", b"a secret")))
+    result = failed(task, Failed(code="deleted", message="m"))
+    assert (result.retryable, result.metadata) == (False, {"order": "1"})
+    assert (result.original.key, result.original.value, result.original.headers) == (b"key", None, [])
+    assert (result.original.truncated, result.original.size) == (True, len(task.record.value or b""))
+    assert b"secret" not in (message(task, Failed(code="deleted", message="m")).value or b"")
+
+
 @pytest.mark.parametrize("value", [None, b"", b"junk"])
 def test_what_could_not_be_decoded_keeps_its_key(value: bytes | None) -> None:
     task = read(value, key=None)
