@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
+from streamer.cli import times
 from streamer.cli.main import configured
 from streamer.records import FailureCode
 
@@ -19,38 +19,18 @@ if TYPE_CHECKING:
 
 _POLL = 0.5
 _BATCH = 500
-_AGO = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _SHOWN = 200
 """Characters of a message in the table."""
-
-
-def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> int:
-    """Milliseconds since the epoch, from how long ago or a date."""
-    from streamer.clock import SystemClock
-
-    if value is None:
-        return 0
-    ago = _AGO.fullmatch(value)
-    if ago is not None:
-        return int((SystemClock().now() - int(ago[1]) * _SECONDS[ago[2]]) * 1000)
-    try:
-        at = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{value!r} is neither 30s, 15m, 2h or 1d nor a date such as 2026-11-22T09:30+08:00", ctx, param
-        ) from error
-    return int((at if at.tzinfo else at.astimezone()).timestamp() * 1000)
 
 
 @click.command()
 @click.option("--code", type=click.Choice([code.value for code in FailureCode]), help="Only this code.")
 @click.option(
-    "--since", callback=_since, metavar="TIME", help="Only what failed since: 30s, 15m, 2h, 1d ago, or a date."
+    "--since", callback=times.since, metavar="TIME", help="Only what failed since: 30s, 15m, 2h, 1d ago, or a date."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a code, also on a terminal.")
 @configured
-def command(settings: Settings, code: str | None, since: int, as_json: bool) -> int:
+def command(settings: Settings, code: str | None, since: int | None, as_json: bool) -> int:
     """Read the failures from the beginning to their present end and group them by code: how many, whether a redrive
     may help, since when and until when, and the latest one as an example.
 
@@ -61,7 +41,7 @@ def command(settings: Settings, code: str | None, since: int, as_json: bool) -> 
     from streamer.downstream.failures import Failures
     from streamer.errors import EXIT_DONE
 
-    failures = Failures(code, since)
+    failures = Failures(code, since or 0)
     undecodable, example = _read(settings, failures)
     topic = settings.kafka.topics.failed
     if not failures.groups:
