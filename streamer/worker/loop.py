@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import groupby
 
 from streamer.clock import Clock
-from streamer.errors import Retriable
+from streamer.errors import RetentionPassed, Retriable
 from streamer.kafka.base import Consumer, Partition, Record
 from streamer.worker.journal import Journal
 from streamer.worker.ledger import Ledger, Plan
@@ -77,10 +77,15 @@ class Worker:
         self._consumer.subscribe([topic], self)
 
     def turn(self) -> None:
-        with self._call("poll"):
-            records = self._consumer.poll(
-                self._limits.poll_records, self._limits.busy_poll if self.busy else self._limits.idle_poll
-            )
+        try:
+            with self._call("poll"):
+                records = self._consumer.poll(
+                    self._limits.poll_records, self._limits.busy_poll if self.busy else self._limits.idle_poll
+                )
+        except RetentionPassed as error:
+            self._starts.overtaken(error)
+            self._forget_everything("retention took what was about to be read")
+            return
         if self._rewinding and not self._rewind():
             return
         self._receive(records)
@@ -153,7 +158,8 @@ class Worker:
                 self._open_at = self._clock.monotonic() + _OPEN_PAUSE
                 return
             tenure.ledger = self._starts.ledger(partition, commit, bounds)
-            self._consumer.start(partition, tenure.ledger.position)
+            if not tenure.ledger.at_end:
+                self._consumer.start(partition, tenure.ledger.position)
             self._journal.log.info("partition started", partition=str(partition), offset=tenure.ledger.position)
 
     def _pace(self) -> None:
@@ -245,10 +251,10 @@ class Worker:
 
     # Ends of tenures
 
-    def _forget_everything(self) -> None:
+    def _forget_everything(self, why: str = "a transaction's outcome is unknown") -> None:
         """The last transaction may be committed or not: nothing remembered here can be trusted. The producer is
         renewed and every partition goes back to committed(), once no listener is on the stack."""
-        self._journal.log.warning("a transaction's outcome is unknown, going back to committed()")
+        self._journal.log.warning(f"{why}, going back to committed()")
         self._journal.metrics.rewinds.inc()
         for tenure in self._tenures.values():
             tenure.alive = False

@@ -23,7 +23,7 @@ from streamer.kafka.base import Commit
 VERSION = 1
 LIMIT = 4_095
 _MOST_UNFINISHED = 1_000_000
-_BEGIN_ANEW = "if its results may be repeated, start with --accept-duplicates to read the partition from its beginning"
+_ACCEPT = "if its results may be repeated, start with --accept-duplicates to read the partition from its beginning"
 
 
 class Finished(NamedTuple):
@@ -43,7 +43,9 @@ def store_named(commit: Commit) -> str | None:
 class MetadataCodec:
     """Writes and reads the metadata of one topic's commits, for workers on one store."""
 
-    def __init__(self, store_id: str, topic_id: uuid.UUID) -> None:
+    def __init__(self, store_id: str, topic_id: uuid.UUID, remedy: str = _ACCEPT) -> None:
+        """`remedy`: what a person can do about metadata that is lost."""
+        self._remedy = remedy
         self._prefix = f"{VERSION}|{store_id}|{topic_id.hex}|"
         self._store_id, self._topic_id = store_id, topic_id.hex
 
@@ -62,11 +64,11 @@ class MetadataCodec:
             newer = re.fullmatch(r"[1-9][0-9]{0,5}", fields[0]) is not None
             why = f"has version {fields[0]}, newer than {VERSION}: update this worker" if newer else "is not streamer's"
             raise MetadataMismatch(
-                f"the metadata {commit.metadata[:60]!r} of offset {commit.offset} {why}; {_BEGIN_ANEW}"
+                f"the metadata {commit.metadata[:60]!r} of offset {commit.offset} {why}; {self._remedy}"
             )
         if len(fields) != 5:
             raise MetadataMismatch(
-                f"unreadable metadata {commit.metadata[:60]!r} at offset {commit.offset}; {_BEGIN_ANEW}"
+                f"unreadable metadata {commit.metadata[:60]!r} at offset {commit.offset}; {self._remedy}"
             )
         _, store_id, topic_id, base, body = fields
         if store_id != self._store_id:
@@ -78,12 +80,14 @@ class MetadataCodec:
             raise MetadataMismatch(
                 f"offset {commit.offset} was committed for offset {base} of topic {topic_id}, this is "
                 f"{self._topic_id}: the topic was deleted and made again, or the offset was changed by hand; "
-                f"{_BEGIN_ANEW}"
+                f"{self._remedy}"
             )
         try:
             return self._finished(commit.offset, body)
         except (ValueError, binascii.Error) as error:
-            raise MetadataMismatch(f"unreadable metadata at offset {commit.offset} ({error}); {_BEGIN_ANEW}") from error
+            raise MetadataMismatch(
+                f"unreadable metadata at offset {commit.offset} ({error}); {self._remedy}"
+            ) from error
 
     @staticmethod
     def _finished(base: int, body: str) -> Finished:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Literal, NamedTuple, Protocol, get_args
 
+import msgspec
 from prometheus_client import Histogram
 
 from streamer.clock import Clock
@@ -31,7 +32,11 @@ class Standing(NamedTuple):
     """The verdict is the task's own, and the file that it names is gone."""
 
 
-Outcome = Standing | Verdict | Flaw | Exception | None
+class Found(msgspec.Struct, frozen=True):
+    """What another duty than the ordinary one found out, for its own judgement."""
+
+
+Outcome = Standing | Verdict | Found | Flaw | Exception | None
 """A Flaw: the speech does not count, and nothing was written. None: a schema is here."""
 
 

@@ -30,6 +30,10 @@ class StartingPoints(Protocol):
         """`bounds`: the first offset in the log and the one after its last."""
         ...
 
+    def overtaken(self, error: RetentionPassed) -> None:
+        """Retention took what was about to be read: raise it, or have every partition begin at its commit again."""
+        ...
+
 
 class Starts:
     """See StartingPoints: every partition, from the group's commit."""
@@ -73,6 +77,9 @@ class Starts:
             unfinished = tuple(offset for offset in finished.unfinished if offset >= low)
             finished = Finished(low, unfinished, max(low, finished.top))
         return Ledger(self._codec, finished, commit)
+
+    def overtaken(self, error: RetentionPassed) -> None:
+        raise error
 
     def _fresh(self, low: int) -> Ledger:
         return Ledger(self._codec, Finished(low, (), low), None)

@@ -19,8 +19,8 @@ MUTANTS: dict[str, list[Hunk]] = {
     "commit before durability": [
         Hunk(
             "worker/keeper.py",
-            "stands.\n        self._store.replace(key",
-            "stands.\n        self._late.append((key, encoded.data)) or (lambda *_: None)(key",
+            "            return master\n        master.write(self._store)\n",
+            "            return master\n        self._late.append((master.key, master.data))\n",
         ),
         Hunk(
             "worker/keeper.py",
