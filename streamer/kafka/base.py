@@ -210,6 +210,11 @@ class Admin(Protocol):
         """
         ...
 
+    def high_watermarks(self, partitions: Sequence[Partition], timeout: float) -> dict[Partition, int]:
+        """The offset after the last one there is, of an open transaction or not: whoever has read up to here has seen
+        whatever was written before, committed or not known to be yet."""
+        ...
+
     def offsets_at(self, partitions: Sequence[Partition], timestamp: int, timeout: float) -> dict[Partition, int]:
         """The first stable offset whose time stamp (ms since the epoch) is `timestamp` or later; else the end.
 
@@ -223,6 +228,10 @@ class Admin(Protocol):
 
     def set_commits(self, group: str, commits: Mapping[Partition, Commit], timeout: float) -> None:
         """For a group without members. Errors: ConfigurationError where it has some."""
+        ...
+
+    def members(self, group: str, timeout: float) -> int:
+        """How many are in a group; one that died counts until its session has expired."""
         ...
 
 

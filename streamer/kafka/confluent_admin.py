@@ -108,6 +108,10 @@ class ConfluentAdmin:
     def ends(self, partitions: Sequence[Partition], timeout: float) -> dict[Partition, int]:
         return self._offsets(partitions, OffsetSpec.latest(), timeout)  # type: ignore[no-untyped-call]
 
+    def high_watermarks(self, partitions: Sequence[Partition], timeout: float) -> dict[Partition, int]:
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        return self._offsets(partitions, latest, timeout, IsolationLevel.READ_UNCOMMITTED)
+
     def offsets_at(self, partitions: Sequence[Partition], timestamp: int, timeout: float) -> dict[Partition, int]:
         # The ends first: what is appended between the two questions lies behind them, and is not passed over.
         ends = self.ends(partitions, timeout)
@@ -115,17 +119,22 @@ class ConfluentAdmin:
         found = self._offsets(partitions, OffsetSpec.for_timestamp(max(0, timestamp)), timeout)
         return {partition: offset if offset >= 0 else ends[partition] for partition, offset in found.items()}
 
-    def _offsets(self, partitions: Sequence[Partition], which: OffsetSpec, timeout: float) -> dict[Partition, int]:
-        """-1 where there is none."""
+    def _offsets(
+        self,
+        partitions: Sequence[Partition],
+        which: OffsetSpec,
+        timeout: float,
+        isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
+    ) -> dict[Partition, int]:
+        """-1 where there is none. The isolation level tells the last stable offset from the high watermark."""
         asked = {TopicPartition(p.topic, p.number): which for p in partitions}
-        return _patiently(lambda: self._list(asked, timeout), timeout) if asked else {}
+        return _patiently(lambda: self._list(asked, timeout, isolation), timeout) if asked else {}
 
-    def _list(self, asked: dict[TopicPartition, OffsetSpec], timeout: float) -> dict[Partition, int]:
+    def _list(
+        self, asked: dict[TopicPartition, OffsetSpec], timeout: float, isolation: IsolationLevel
+    ) -> dict[Partition, int]:
         found = {}
-        # Without the isolation level the end would be the high watermark.
-        futures = self._client.list_offsets(
-            asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=timeout
-        )
+        futures = self._client.list_offsets(asked, isolation_level=isolation, request_timeout=timeout)
         for partition, future in futures.items():
             with answered(f"offsets of {partition.topic}[{partition.partition}]"):
                 found[Partition(partition.topic, partition.partition)] = future.result(timeout + _LATE).offset
@@ -166,6 +175,19 @@ class ConfluentAdmin:
         for offset in answer.topic_partitions:
             if offset.error is not None:
                 raise _refusal(group, offset.error)
+
+    def members(self, group: str, timeout: float) -> int:
+        return _patiently(lambda: self._members(group, timeout), timeout)
+
+    def _members(self, group: str, timeout: float) -> int:
+        future = self._client.describe_consumer_groups([group], request_timeout=timeout)[group]
+        with answered(f"members of group {group}"):
+            try:
+                return len(future.result(timeout + _LATE).members)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+                    raise
+                return 0
 
 
 def reach(bootstrap_servers: str, timeout: float) -> None:

@@ -33,6 +33,10 @@ class MemoryAdmin:
         with self._cluster.lock:
             return {partition: self._cluster.log(partition).stable for partition in partitions}
 
+    def high_watermarks(self, partitions: Sequence[Partition], timeout: float) -> dict[Partition, int]:
+        with self._cluster.lock:
+            return {partition: self._cluster.log(partition).end for partition in partitions}
+
     def offsets_at(self, partitions: Sequence[Partition], timestamp: int, timeout: float) -> dict[Partition, int]:
         with self._cluster.lock:
             return {partition: self._cluster.log(partition).at(timestamp) for partition in partitions}
@@ -44,3 +48,7 @@ class MemoryAdmin:
         if self._cluster.group(group).members:
             raise ConfigurationError([f"group {group} has members; stop its workers first"])
         self._cluster.group(group).commits.update(commits)
+
+    def members(self, group: str, timeout: float) -> int:
+        with self._cluster.lock:
+            return len(self._cluster.group(group).members)

@@ -348,6 +348,18 @@ def test_admin_sets_commits_only_of_a_group_without_members(world: World) -> Non
     assert member.consumer.committed([zero, one], TIMEOUT) == {zero: Commit(0, "made here"), one: None}
 
 
+def test_admin_counts_the_members_of_a_group(world: World) -> None:
+    assert world.admin.members(world.group, TIMEOUT) == 0
+    topic = world.topic(partitions=2)
+    one, other = world.member(topic), world.member(topic)
+    one.until(lambda: bool(one.listener.owned) and bool(other.listener.owned), other)
+    assert world.admin.members(world.group, TIMEOUT) == 2
+    one.consumer.close()
+    other.until(lambda: world.admin.members(world.group, TIMEOUT) == 1)
+    other.consumer.close()
+    assert world.admin.members(world.group, TIMEOUT) == 0
+
+
 def test_a_reader_sees_what_is_committed_and_knows_the_end(world: World) -> None:
     topic = world.topic()
     producer = world.producer()
@@ -393,6 +405,7 @@ def test_ends_are_stable_and_pass_markers_and_aborted_records(world: World) -> N
     world.settle(producer)
     world.write(topic, b"behind")
     assert world.admin.ends([partition], TIMEOUT) == {partition: 5}
+    assert world.admin.high_watermarks([partition, empty], TIMEOUT) == {partition: 7, empty: 0}
     producer.commit(TIMEOUT)
     world.ends_become({partition: 8})
 
