@@ -192,6 +192,8 @@ class SpeechReplayed(Echo, frozen=True, kw_only=True):
 TASK_ID = "task-id"
 TRACEPARENT = "traceparent"
 FOLLOWS = "streamer-follows"
-"""Header of a redrive: the generation whose failure it follows."""
+"""Header of a redrive: the generation whose failure it follows. Its event's time to live counts from the redrive's own
+record; an expires_at that the request names stands."""
 ORIGIN = "streamer-origin"
-"""Header of a redrive: `<partition>/<offset>` where the request stood first; a missing id is derived from it."""
+"""Header of a redrive: `<partition>/<offset>` where the request stood first; a missing id is derived from it. Alone,
+without FOLLOWS, on a record that could not be decoded before, and now is a request like any other."""

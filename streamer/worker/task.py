@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from streamer.engines.base import Utterance, estimated_tokens
 from streamer.errors import RequestFailed
@@ -27,6 +27,7 @@ class Task:
     __slots__ = (
         "attempts",
         "claim",
+        "company",
         "cost",
         "failure",
         "generation_problem",
@@ -50,7 +51,8 @@ class Task:
         self.failure: RequestFailed | None = None  # known before any work
         self.generation_problem = ""
         self.cost = 1
-        self.attempts = 0  # that failed in the engine: engine.attempts of them at most
+        self.attempts = 0  # that failed in the engine, or killed their worker: engine.attempts of them at most
+        self.company = 0  # how many it may be under way with, itself included; 0: as many as there is room for
         self.speeches = 0  # that it made, each verified: two at most
         self.utterance: Utterance | None = None
         self.template = ""  # hash of the rule that made its text
@@ -73,10 +75,21 @@ class RequestCodec(Protocol):
     def decode(self, data: bytes | None) -> SpeechRequest: ...
 
 
+class Identified(NamedTuple):
+    """Who a record is, and what is wrong with it."""
+
+    claim: Claim
+    request: SpeechRequest | None
+    """None: it could not be decoded."""
+    failure: RequestFailed | None
+    problem: str
+    """With the headers of a redrive; empty: none."""
+
+
 class TaskReader:
     """Makes tasks of records; what is wrong with a record becomes its failure, never an exception.
 
-    Errors of `read`: SchemaNotLoaded, and then the record can be read once its schema was loaded.
+    Errors: SchemaNotLoaded, and then the record can be read once its schema was loaded.
     """
 
     def __init__(
@@ -90,6 +103,22 @@ class TaskReader:
 
     def read(self, tenure: Tenure, record: Record) -> Task:
         headers = headers_of(record) if record.headers else {}
+        claim, request, failure, problem = self._identified(record, headers)
+        task = Task(tenure, record, claim, request)
+        task.failure = failure
+        task.generation_problem = problem
+        traceparent = headers.get(TRACEPARENT)
+        if traceparent is not None and len(traceparent) <= _TRACEPARENT:
+            task.traceparent = traceparent
+        if request is not None and failure is None:
+            task.cost = estimated_tokens(request.text or (request.event.data if request.event else ""))
+        return task
+
+    def identify(self, record: Record) -> Identified:
+        """What `read` would say of it."""
+        return self._identified(record, headers_of(record))
+
+    def _identified(self, record: Record, headers: dict[str, bytes]) -> Identified:
         request, failure = None, None
         try:
             request = self._codec.decode(record.value)
@@ -97,7 +126,7 @@ class TaskReader:
         except RequestFailed as error:
             failure = error
         generation, generation_problem = _generation(headers.get(FOLLOWS))
-        partition, offset, origin_problem = _origin(headers.get(ORIGIN), record, redriven=FOLLOWS in headers)
+        partition, offset, origin_problem = _origin(headers.get(ORIGIN), record)
         claim = Claim(
             identity=Identity(
                 request.source if request else "",
@@ -110,15 +139,7 @@ class TaskReader:
             fingerprint=fingerprint(request) if request else raw_fingerprint(record.value),
             expires_at=self._expiry(request, record) if request else None,
         )
-        task = Task(tenure, record, claim, request)
-        task.failure = failure
-        task.generation_problem = generation_problem or origin_problem
-        traceparent = headers.get(TRACEPARENT)
-        if traceparent is not None and len(traceparent) <= _TRACEPARENT:
-            task.traceparent = traceparent
-        if request is not None and failure is None:
-            task.cost = estimated_tokens(request.text or (request.event.data if request.event else ""))
-        return task
+        return Identified(claim, request, failure, generation_problem or origin_problem)
 
     def _expiry(self, request: SpeechRequest, record: Record) -> int | None:
         if request.expires_at is not None or request.event is None:
@@ -138,13 +159,17 @@ def _generation(header: bytes | None) -> tuple[int, str]:
     return 1, f"header {FOLLOWS}: {header[:40]!r} is no generation; it is written by a redrive"
 
 
-def _origin(header: bytes | None, record: Record, *, redriven: bool) -> tuple[int, int, str]:
-    """Where a request stood first: its own position, unless a redrive says otherwise."""
+def _origin(header: bytes | None, record: Record) -> tuple[int, int, str]:
+    """Where a request stood first: its own position, unless a redrive says otherwise.
+
+    Without a generation that it follows it is the redrive of a record that could not be decoded before: plain, but for
+    an id that it lacks.
+    """
     here = record.partition.number, record.offset
     if header is None:
         return *here, ""
     partition, _, offset = header.partition(b"/")
     digits = partition.isdigit() and offset.isdigit()
-    if redriven and digits and len(partition) <= _PARTITION_DIGITS and len(offset) <= _OFFSET_DIGITS:
+    if digits and len(partition) <= _PARTITION_DIGITS and len(offset) <= _OFFSET_DIGITS:
         return int(partition), int(offset), ""
     return *here, f"header {ORIGIN}: {header[:40]!r} is no <partition>/<offset> of a redrive"

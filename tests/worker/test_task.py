@@ -46,6 +46,20 @@ def test_a_redrive_of_a_redrive() -> None:
     assert read(encoded(), headers=((FOLLOWS, b"2"), (ORIGIN, b"3/14"))).claim.generation == 3
 
 
+def test_an_origin_alone_gives_a_missing_id_and_leaves_it_a_plain_record() -> None:
+    first = read(encoded(""))
+    again = read(encoded(""), 9, ((ORIGIN, b"0/5"),))
+    assert again.claim.identity == first.claim.identity
+    assert (again.claim.generation, again.claim.owner.offset, again.generation_problem) == (1, 9, "")
+
+
+def test_what_is_told_apart_from_a_task_is_the_same() -> None:
+    made = record(encoded(""), 9, ((FOLLOWS, b"2"), (ORIGIN, b"x")))
+    task, told = reader().read(tenure(), made), reader().identify(made)
+    assert (told.claim, told.request, told.failure) == (task.claim, task.request, task.failure)
+    assert told.problem == task.generation_problem != ""
+
+
 @pytest.mark.parametrize("value", [b"", b"0", b"-1", b"one", b"1.0", "²".encode(), b"9999999"])
 def test_a_generation_that_is_none_is_the_records_problem(value: bytes) -> None:
     made = read(encoded(), headers=((FOLLOWS, value),))
