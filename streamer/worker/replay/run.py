@@ -1,4 +1,5 @@
-"""A run of a replay: what was asked and what was fixed at its first start, as one object in the store.
+"""A run of a replay: what was asked and what was fixed at its first start, as one object in the store; beside it, once
+it is finished, what came of it.
 
 Whoever starts first writes it, put-if-absent; every other process of the run, and every later one, reads it. So all of
 them work at the same range, whatever has been published since.
@@ -8,12 +9,16 @@ from __future__ import annotations
 
 import uuid
 from enum import StrEnum
+from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from streamer.errors import StoreRejected
 from streamer.store.base import Store
+from streamer.worker.replay.summary import Summary
+
+T = TypeVar("T")
 
 
 class Mode(StrEnum):
@@ -87,17 +92,34 @@ class Runs:
             raise StoreRejected(f"{key} vanished right after it was written; is something deleting from the store?")
         return standing
 
+    def conclude(self, run: Run, summary: Summary) -> Summary:
+        """Put the summary of a finished run; the one that stands. It outlives the run's results and its group's
+        commits, which Kafka keeps for a week by default."""
+        self._store.put(self._conclusion(run), msgspec.json.encode(summary))
+        return self.summary(run) or summary
+
+    def summary(self, run: Run) -> Summary | None:
+        """None: nobody has seen it finished."""
+        key = self._conclusion(run)
+        data = self._store.get(key)
+        return None if data is None else _decoded(key, data, Summary)
+
+    def _conclusion(self, run: Run) -> str:
+        return f"{self._prefix(run.name)}{run.number}-summary.json"
+
     def _prefix(self, name: str) -> str:
         return f"{self._folder}{quote(name, safe='')}/"
 
     def _read(self, key: str) -> Run | None:
         data = self._store.get(key)
-        if data is None:
-            return None
-        try:
-            return msgspec.json.decode(data, type=Run)
-        except msgspec.DecodeError as error:
-            raise StoreRejected(f"{key} describes no run ({error}); move it away, or use another name") from error
+        return None if data is None else _decoded(key, data, Run)
+
+
+def _decoded(key: str, data: bytes, type: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data, type=type)
+    except msgspec.DecodeError as error:
+        raise StoreRejected(f"{key} is unreadable ({error}); move it away, or use another name") from error
 
 
 def _number(key: str) -> int | None:
