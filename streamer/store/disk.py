@@ -1,8 +1,7 @@
 """The store on a local disk: a file appears under its name whole and durable, or not at all.
 
-An object is written to a file without a name (O_TMPFILE), flushed, and only then linked, which fails where the name
-exists. A crash leaves nothing behind: what has no name is gone. Then the folder is flushed, for the name is the
-folder's data; so is the parent of a new folder.
+What `files` wrote has its name, and then its folder is flushed, for the name is the folder's data; so is the parent of
+a new folder.
 """
 
 from __future__ import annotations
@@ -18,7 +17,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from streamer.errors import ConfigurationError, StoreError, StoreRejected, StoreUnavailable
+from streamer.store import files
 from streamer.store.base import Entry
+from streamer.store.files import FOLDER, Version
 from streamer.store.keys import check, check_prefix, quoted
 
 _REJECTED = {
@@ -32,10 +33,7 @@ _REJECTED = {
     errno.ENOTDIR,
 }
 _NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-_PART = 1 << 20
 T = TypeVar("T")
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class DiskStore:
@@ -51,13 +49,13 @@ class DiskStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
-        self._durable = _Durable()
+        self._folders, self._objects = _Durable(), _Durable()
         self._descriptor = -1
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             for folder in self._root.parents:
-                _flush(folder)
-            self._descriptor = os.open(self._root, _FOLDER)
+                files.flush(folder)
+            self._descriptor = os.open(self._root, FOLDER)
             _require_nameless_files(self._root)
             self._probe()
         except OSError as error:
@@ -74,31 +72,34 @@ class DiskStore:
         folder, _, name = check(key).rpartition("/")
         try:
             with self._opened(folder, create=True) as descriptor:
-                written = not _exists(name, descriptor) and _write(name, descriptor, data)
+                standing = files.version(name, descriptor)
+                written = None if standing else files.write(name, descriptor, data)
                 # Also where it existed: its writer may not have come to this flush yet, and may never.
                 os.fsync(descriptor)
         except OSError as error:
             raise self._converted(key, error) from error
-        self._durable.add(key)
-        return written
+        self._objects.add(key, written or standing)
+        return written is not None
 
     def replace(self, key: str, data: bytes, download_name: str | None = None) -> None:
         folder, _, name = check(key).rpartition("/")
         try:
             with self._opened(folder, create=True) as descriptor:
-                if _exists(name, descriptor) or not _write(name, descriptor, data):
-                    _replace(name, descriptor, data)
+                written = None if files.version(name, descriptor) else files.write(name, descriptor, data)
+                if written is None:
+                    written = files.replace(name, descriptor, data)
                 os.fsync(descriptor)
         except OSError as error:
             raise self._converted(key, error) from error
-        self._durable.add(key)
+        self._objects.add(key, written)
 
     def delete(self, key: str) -> None:
         folder, _, name = check(key).rpartition("/")
         try:
             with self._opened(folder, create=False) as descriptor:
-                os.unlink(name, dir_fd=descriptor)
-                os.fsync(descriptor)
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=descriptor)
+                os.fsync(descriptor)  # also where it was gone: whoever took it may have died before this
         except _NOT_THERE:
             return
         except OSError as error:
@@ -108,14 +109,14 @@ class DiskStore:
         folder, _, name = check(key).rpartition("/")
         try:
             with self._opened(folder, create=False) as descriptor:
-                data = _read(name, descriptor)
-                if key not in self._durable:
+                data, standing = files.read(name, descriptor)
+                if not self._objects.holds(key, standing):
                     os.fsync(descriptor)
         except _NOT_THERE:
             return None
         except OSError as error:
             raise self._converted(key, error) from error
-        self._durable.add(key)
+        self._objects.add(key, standing)
         return data
 
     def absent(self, key: str) -> bool:
@@ -142,7 +143,7 @@ class DiskStore:
         folder, _, name = check(key).rpartition("/")
         try:
             with self._opened(folder, create=False) as descriptor:
-                return _read(name, descriptor, start, stop)
+                return files.read(name, descriptor, start, stop)[0]
         except _NOT_THERE as error:
             raise StoreRejected(f"{key} in {self._root}: there is no such object") from error
         except OSError as error:
@@ -162,7 +163,7 @@ class DiskStore:
     def _walked(self, prefix: str, show: Callable[[str, os.DirEntry[str]], T]) -> Iterator[T]:
         try:
             with self._opened(prefix.removesuffix("/"), create=False) as descriptor:
-                yield from _walk(prefix, descriptor, show)
+                yield from files.walk(prefix, descriptor, show)
         except _NOT_THERE:
             return
         except OSError as error:
@@ -183,15 +184,15 @@ class DiskStore:
         root = self._descriptor
         if root < 0:
             raise OSError(errno.EBADF, "the store is closed")
-        descriptor = os.open(".", _FOLDER, dir_fd=root)
+        descriptor = os.open(".", FOLDER, dir_fd=root)
         path = ""
         try:
             for name in folder.split("/") if folder else ():
                 path += f"{name}/"
-                if create and (_make(name, descriptor) or path not in self._durable):
+                if create and (files.make(name, descriptor) or not self._folders.holds(path)):
                     os.fsync(descriptor)
-                    self._durable.add(path)
-                inner = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=descriptor)
+                    self._folders.add(path)
+                inner = os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=descriptor)
                 os.close(descriptor)
                 descriptor = inner
             yield descriptor
@@ -219,22 +220,22 @@ class DiskStore:
 
 
 class _Durable:
-    """The last paths that this process saw flushed, so that they are not flushed again."""
+    """The last paths that this process saw flushed, and which version of each, so that they are not flushed again."""
 
     _LIMIT = 8192
 
     def __init__(self) -> None:
-        self._paths: dict[str, None] = {}
+        self._paths: dict[str, Version | None] = {}
         self._lock = threading.Lock()
 
-    def add(self, path: str) -> None:
+    def add(self, path: str, version: Version | None = None) -> None:
         with self._lock:
-            self._paths[path] = None
+            self._paths[path] = version
             if len(self._paths) > self._LIMIT:
                 del self._paths[next(iter(self._paths))]
 
-    def __contains__(self, path: str) -> bool:
-        return path in self._paths
+    def holds(self, path: str, version: Version | None = None) -> bool:
+        return path in self._paths and self._paths.get(path) == version
 
 
 def _require_nameless_files(root: Path) -> None:
@@ -249,87 +250,6 @@ def _require_nameless_files(root: Path) -> None:
                 "which a crash leaves files cut short; choose a folder on ext4, xfs, btrfs or tmpfs"
             ]
         ) from error
-
-
-def _flush(folder: Path) -> None:
-    try:
-        descriptor = os.open(folder, _FOLDER)
-    except PermissionError:
-        return  # what we may not read we have not made
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _make(name: str, parent: int) -> bool:
-    try:
-        os.mkdir(name, 0o755, dir_fd=parent)
-    except FileExistsError:
-        return False
-    return True
-
-
-def _exists(name: str, folder: int) -> bool:
-    try:
-        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-    except FileNotFoundError:
-        return False
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    return True
-
-
-def _write(name: str, folder: int, data: bytes) -> bool:
-    """False where another writer was first."""
-    file = os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o644, dir_fd=folder)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(file, rest) :]
-        os.fdatasync(file)
-        os.link(f"/proc/self/fd/{file}", name, dst_dir_fd=folder, follow_symlinks=True)
-    except FileExistsError:
-        return False
-    finally:
-        os.close(file)
-    return True
-
-
-def _read(name: str, folder: int, start: int = 0, stop: int | None = None) -> bytes:
-    file = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=folder)
-    try:
-        parts = []
-        while part := os.pread(file, _PART if stop is None else min(_PART, stop - start), start):
-            parts.append(part)
-            start += len(part)
-        return b"".join(parts)
-    finally:
-        os.close(file)
-
-
-def _replace(name: str, folder: int, data: bytes) -> None:
-    """No name can be linked over another, so it gets one of its own first. A crash may leave that; gc takes it."""
-    passing = f".new-{secrets.token_hex(8)}"
-    _write(passing, folder, data)
-    os.rename(passing, name, src_dir_fd=folder, dst_dir_fd=folder)
-
-
-def _walk(prefix: str, folder: int, show: Callable[[str, os.DirEntry[str]], T]) -> Iterator[T]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            path = prefix + entry.name
-            try:
-                if entry.is_file(follow_symlinks=False):
-                    yield show(path, entry)
-                elif entry.is_dir(follow_symlinks=False):
-                    inner = os.open(entry.name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
-                    try:
-                        yield from _walk(f"{path}/", inner, show)
-                    finally:
-                        os.close(inner)
-            except FileNotFoundError:
-                continue  # it went meanwhile
 
 
 def _name(path: str, _: os.DirEntry[str]) -> str:

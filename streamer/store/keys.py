@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 from urllib.parse import quote
 
 from streamer.errors import StoreRejected
@@ -13,6 +14,8 @@ _PLAIN = re.compile(r"[0-9a-f]{64}/[0-9a-z-]{1,100}\.[0-9a-z]{1,8}").fullmatch
 """What nearly all keys look like, told quickly: an identity's folder and a name in it."""
 _CHARACTER = r"[^/\x00-\x1f\x7f\ufffe\uffff]"
 """S3 lists keys as XML, and XML has no such characters."""
+LEFTOVER: Final = ".new-"
+"""How the last part of a key begins that a crash may leave of `replace` on a disk: the new object, not in its place."""
 _SHAPE = re.compile(rf"(?!\.\.?(?:/|\Z)){_CHARACTER}+(?:/(?!\.\.?(?:/|\Z)){_CHARACTER}+)*")
 
 
