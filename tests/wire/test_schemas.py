@@ -75,7 +75,7 @@ _LACKING = object()
 def _defines(field: dict[str, Any], record: dict[str, Any]) -> bool:
     """It defines a type that another field goes by: no version can be without it."""
     defined = {f"streamer.{node['name']}" for node in field["type"] if isinstance(node, dict) and "name" in node}
-    return any(defined & set(other["type"]) for other in record["fields"] if isinstance(other["type"], list))
+    return any(name in other["type"] for name in defined for other in record["fields"])
 
 
 # Written into every record in every log: they must never change.
