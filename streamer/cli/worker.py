@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -34,7 +33,7 @@ def command(
 ) -> int:
     """Take requests from Kafka, speak them, commit the results. Prints `ready` once it is a member of its group."""
     if process is not None:
-        return _work(settings, instance or "", process, accept_duplicates, accept_loss)
+        _work(settings, instance or "", process, accept_duplicates, accept_loss)
     slots = processes or settings.worker.processes
     name = instance or socket.gethostname()
     return _supervise(settings, name if instance or slots > 1 else f"{name}-0", slots)
@@ -64,101 +63,41 @@ def _supervise(settings: Settings, instance: str, slots: int) -> int:
     return supervisor.run(lambda: click.echo("ready"))
 
 
-def _work(settings: Settings, instance: str, slot: int, accept_duplicates: bool, accept_loss: bool) -> int:
-    """One worker process. Leaves by `os._exit`: librdkafka's own clean-up has been seen to block."""
-    import traceback
-
-    from streamer.errors import EXIT_FAILED, ConfigurationError, StreamerError
+def _work(settings: Settings, instance: str, slot: int, accept_duplicates: bool, accept_loss: bool) -> NoReturn:
+    """One worker process."""
+    from streamer.cli.engine_room import leave
     from streamer.worker.start import Allowed
 
-    try:
-        _run(settings, instance, slot, Allowed(accept_duplicates, accept_loss))
-    except ConfigurationError as error:
-        code = error.exit_code
-        for problem in error.problems:
-            click.echo(f"streamer worker {instance}: {problem}", err=True)
-    except StreamerError as error:
-        code = error.exit_code
-        click.echo(f"streamer worker {instance}: {type(error).__name__}: {error}", err=True)
-    except Exception:  # noqa: BLE001 - a defect of ours; whatever it is, the process must not linger
-        code = EXIT_FAILED
-        traceback.print_exc()
-    else:
-        code = 0
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    leave(
+        f"streamer worker {instance}", lambda: _run(settings, instance, slot, Allowed(accept_duplicates, accept_loss))
+    )
 
 
-def _run(settings: Settings, instance: str, slot: int, allowed: Allowed) -> None:
+def _run(settings: Settings, instance: str, slot: int, allowed: Allowed) -> int:
     import threading
 
     from prometheus_client import CollectorRegistry, start_http_server
 
+    from streamer.cli.engine_room import engine_room
     from streamer.clock import SystemClock
-    from streamer.engines.opening import open_engine
-    from streamer.kafka.confluent import ConfluentBroker
+    from streamer.errors import EXIT_DONE
     from streamer.observe.logs import logger
     from streamer.observe.metrics import Metrics
-    from streamer.render.events import Events
-    from streamer.store.opening import open_store, patience
-    from streamer.voices import Voices
     from streamer.wire.opening import open_codecs
-    from streamer.worker.assembly import Surroundings, assemble
-    from streamer.worker.liveness import Liveness, Watchdog
-    from streamer.worker.pool import ThreadPool
+    from streamer.worker.assembly import assemble
     from streamer.worker.running import run
-    from streamer.worker.synthesis import EngineThread
 
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     clock, log = SystemClock(), logger(settings.log.level, settings.log.format).bind(instance=instance)
-    voices = Voices.load(settings.voices.file)
-    events = Events.load(settings.events.file, voices)
     codecs = open_codecs(settings, clock, "completed", "failed")
     metrics = Metrics(CollectorRegistry())
     if settings.worker.metrics_port:
         start_http_server(settings.worker.metrics_port + slot, "127.0.0.1", metrics.registry)
-    store = open_store(settings.store)
-    engine_thread = EngineThread(lambda: open_engine(settings.engine, clock), clock)
-    engine = engine_thread.start()
-    liveness = Liveness(clock)
-    pool = ThreadPool(settings.store.threads, clock, metrics.store_seconds)
-
-    job_limit = settings.worker.call_limit + patience(settings.store)
-
-    def stuck() -> str | None:
-        began = engine.step_began
-        if began is not None and clock.monotonic() - began > engine.profile.step_limit:
-            return "an engine step"
-        oldest = pool.oldest()
-        if oldest is not None and clock.monotonic() - oldest > job_limit:
-            return "a call to the store or the Schema Registry"
-        return liveness.stuck()
-
-    Watchdog(stuck)
-    worker = assemble(
-        Surroundings(
-            broker=ConfluentBroker(settings.kafka, log),
-            store=store,
-            engine=engine,
-            pool=pool,
-            codecs=codecs,
-            voices=voices,
-            events=events,
-            clock=clock,
-            log=log,
-            metrics=metrics,
-            liveness=liveness,
-        ),
-        settings,
-        instance,
-        allowed,
-    )
-    try:
+    with engine_room(settings, codecs, clock, log, metrics) as surroundings:
         run(
-            worker,
+            assemble(surroundings, settings, instance, allowed),
             settings.kafka.topics.requests,
             stopping.is_set,
             lambda: click.echo("ready"),
@@ -166,5 +105,4 @@ def _run(settings: Settings, instance: str, slot: int, allowed: Allowed) -> None
             drain_timeout=settings.worker.drain_timeout,
             log=log,
         )
-    finally:
-        engine_thread.close(timeout=2)  # it has child processes; what else there is ends with this one
+    return EXIT_DONE
