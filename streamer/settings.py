@@ -124,6 +124,8 @@ class Tone(_Section):
     """Utterances advanced at once."""
     failure_rate: float = Field(0.0, ge=0, le=1)
     """Share of texts, chosen by their hash, that always fail."""
+    step_limit: Seconds = 10.0
+    """Seconds after which a step counts as stuck, what its work costs left out."""
 
 
 class EngineChoice(_Section):

@@ -8,12 +8,16 @@ A text may hold markers:
 [[oom]]       out of memory while it has neighbours in its batch; speaks when alone
 [[silent]]    is silent, as no speech should be
 [[silent:7]]  is silent with the seed 7
+[[crash]]     kills the process at once, as the kernel does to who takes too much memory (SIGKILL)
+[[hang]]      never returns from `step`
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import signal
 from collections.abc import Callable
 
 import numpy as np
@@ -37,10 +41,9 @@ SLICE = 10
 FREE_ROWS = 256
 """Utterances that a step finishes at most where work costs nothing."""
 _CAPACITY = 1_000_000
-_STEP_LIMIT = 10.0
 _PITCHES = 16
 _AMPLITUDE = 8000.0
-_MARKER = re.compile(r"\[\[(fail|fail:(\d{1,9})|raise|oom|silent|silent:(\d{1,19}))\]\]")
+_MARKER = re.compile(r"\[\[(fail|fail:(\d{1,9})|raise|oom|crash|hang|silent|silent:(\d{1,19}))\]\]")
 _LEAST_VERIFIED = 0.001
 """Seconds a character; less than a period of its tones tells nothing about a tone."""
 
@@ -67,7 +70,7 @@ class ToneSynthesizer:
             revision=f"2+{settings.seconds_per_character:g}",
             sample_rate=SAMPLE_RATE,
             capacity=_CAPACITY,
-            step_limit=_STEP_LIMIT + SLICE * settings.cost_per_character,
+            step_limit=settings.step_limit + SLICE * settings.cost_per_character,
             bounds=_bounds(settings.seconds_per_character),
         )
 
@@ -116,6 +119,10 @@ class ToneSynthesizer:
             if row.marker == "raise":
                 self.close()
                 raise EngineError("the text holds [[raise]]")
+            if row.marker == "crash":
+                os.kill(os.getpid(), signal.SIGKILL)
+            while row.marker == "hang":
+                self._sleep(self._settings.step_limit)
 
     def _out_of_memory(self) -> list[Speech | Failure]:
         if len(self._active) < 2:

@@ -11,6 +11,7 @@ from streamer.observe.logs import Log
 from streamer.observe.metrics import Metrics
 from streamer.render.events import Events
 from streamer.settings import Settings
+from streamer.store.attempts import Attempts
 from streamer.store.base import Store
 from streamer.store.encoding import encode, version
 from streamer.store.groups import Groups
@@ -26,7 +27,8 @@ from streamer.worker.liveness import Liveness
 from streamer.worker.loop import Worker
 from streamer.worker.mastering import Mastering
 from streamer.worker.metadata import MetadataCodec
-from streamer.worker.pipeline import Parts, Pipeline
+from streamer.worker.parts import Parts
+from streamer.worker.pipeline import Pipeline
 from streamer.worker.pool import Pool
 from streamer.worker.replay.replayed import Replayed
 from streamer.worker.replay.replayer import Replayer
@@ -106,6 +108,7 @@ def _assembled(around: Surroundings, settings: Settings, instance: str, admin: A
         duty=role.duty,
         engine=engine,
         admission=Admission(engine.profile.capacity, settings.engine.attempts),
+        attempts=Attempts(around.store, role.topic.id, role.group),
         utterances=Utterances(around.events, around.voices, settings.engine.max_text, settings.audio),
         dead_letters=DeadLetters(settings.worker.dead_letter_window, settings.worker.dead_letter_share),
         journal=role.journal,

@@ -1,6 +1,7 @@
 """The pipeline: a record's way from its receipt to a durable result.
 
-    receive → look up the verdict → judge → render → admit → speak → verify → audio, then verdict → judge again → settle
+    receive → look up the verdict → judge → render → admit → note → speak → verify → audio, then verdict → judge again
+    → settle
 
 Everything here runs on the loop's thread and never waits; the pool and the engine's thread do the work in between.
 What a task's dead tenure still had under way is dropped when it comes back.
@@ -8,10 +9,8 @@ What a task's dead tenure still had under way is dropped when it comes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from streamer.clock import Clock
 from streamer.engines.base import estimated_tokens
 from streamer.errors import (
     RegistryUnavailable,
@@ -23,40 +22,21 @@ from streamer.errors import (
 )
 from streamer.kafka.base import Record
 from streamer.records import FailureCode
-from streamer.worker.admission import Admission
-from streamer.worker.dead_letters import DeadLetters
-from streamer.worker.duty import Duty
 from streamer.worker.in_flight import InFlight
-from streamer.worker.journal import Journal
 from streamer.worker.ledger import Settled
-from streamer.worker.pool import Done, Loading, Outcome, Pool, Work
+from streamer.worker.parts import Parts
+from streamer.worker.pool import Done, Job, Loading, Noting, Outcome, Work
+from streamer.worker.rounds import Rounds
 from streamer.worker.store_work import StoreWork
-from streamer.worker.synthesis import Broken, EngineHost, Heard, NotSpoken, Spoken
-from streamer.worker.task import Task, TaskReader
+from streamer.worker.synthesis import Broken, Heard, NotSpoken, Spoken
+from streamer.worker.task import Task
 from streamer.worker.tenure import Tenure
 from streamer.worker.unread import Unread
-from streamer.worker.utterances import Utterances
 from streamer.worker.verify import Flaw, next_try, rejection
 
 _DEPLOYED = {FailureCode.SYNTHESIS_FAILED, FailureCode.SPEECH_REJECTED}
 """What a bad deploy can do to good records: counts towards the dead-letter limit, as does a template_error where the
 template is in doubt. An event that is not wanted is none of it: its rule says so."""
-
-
-class Parts(NamedTuple):
-    """What the pipeline is made of."""
-
-    reader: TaskReader
-    load_schema: Callable[[int], None]
-    """In the pool; errors: RegistryUnavailable."""
-    pool: Pool
-    duty: Duty
-    engine: EngineHost
-    admission: Admission
-    utterances: Utterances
-    dead_letters: DeadLetters
-    journal: Journal
-    clock: Clock
 
 
 class Pipeline:
@@ -68,6 +48,7 @@ class Pipeline:
         self._in_flight = InFlight()
         self._unread = Unread(parts.load_schema, parts.clock, parts.journal)
         self._store = StoreWork(parts.duty, parts.clock, parts.journal)
+        self._rounds = Rounds(parts.attempts, parts.admission, parts.engine, self._store, parts.clock, parts.journal)
         self._now = 0  # milliseconds since the epoch, of this turn
         self._engine_seconds = 0.0  # of the engine's steps, as far as its metric knows
         self._load = 0
@@ -122,21 +103,16 @@ class Pipeline:
         spent = self._parts.engine.step_seconds
         self._journal.metrics.engine_seconds.inc(spent - self._engine_seconds)
         self._engine_seconds = spent
+        self._rounds.turn()
         jobs: list[Work] = [*self._store.jobs(), *self._unread.jobs()]
         if jobs:
             self._parts.pool.submit(jobs)
-        taken = self._parts.admission.take()
-        if taken:
-            now = self._parts.clock.now()
-            for task in taken:
-                task.started_at = now
-            self._parts.engine.submit(taken)
-            self._journal.started(taken)
 
     def drop(self, tenure: Tenure) -> None:
         """The tenure is dead: forget its tasks. What is under way for them comes back to nobody."""
         tasks = list(tenure.tasks.values())
         self._unread.drop(tenure)
+        self._parts.pool.submit(self._rounds.drop(tenure))  # now: there may be no further turn
         self._parts.admission.forget(tasks)
         self._parts.engine.cancel(tasks)
         for task in tasks:
@@ -149,14 +125,25 @@ class Pipeline:
         if isinstance(job, Loading):
             self._loaded(job, outcome)
             return
-        task = job.task
+        if isinstance(job, Job) and not (isinstance(outcome, StoreUnavailable) and job.tenure.alive):
+            self._parts.admission.kept(job.task)
         if isinstance(outcome, StoreUnavailable):
             self._store.unavailable(job, outcome)
             return
         if not isinstance(outcome, Flaw | RequestFailed):  # of these the store was not asked
             self._store.answered()
-        if not task.tenure.alive:
-            return
+        if isinstance(job, Noting):
+            self._noted(job, outcome)
+        elif job.tenure.alive:
+            self._asked(job.task, outcome)
+
+    def _noted(self, noting: Noting, outcome: Outcome) -> None:
+        if isinstance(outcome, Exception) and not isinstance(outcome, StoreRejected):
+            raise outcome
+        for task in self._rounds.done(noting, outcome):
+            self._admit(task)
+
+    def _asked(self, task: Task, outcome: Outcome) -> None:
         if isinstance(outcome, Flaw):
             self._flawed(task, outcome)
         elif isinstance(outcome, StoreRejected):
@@ -203,7 +190,15 @@ class Pipeline:
             self._load -= task.cost
             task.cost = estimated_tokens(task.utterance.text)
             self._load += task.cost
-        self._parts.admission.add(task)
+        self._admit(task)
+
+    def _admit(self, task: Task) -> None:
+        if not self._rounds.admit(task):
+            message = (
+                f"it killed its worker {task.attempts} times, alone: the process crashed, was killed for its memory, "
+                "or left because its engine hung"
+            )
+            self._fail(task, FailureCode.SYNTHESIS_FAILED, message)
 
     def _hear(self, heard: Sequence[Heard]) -> None:
         # First those that lacked memory, while the neighbours that they shared it with still count.
@@ -228,7 +223,7 @@ class Pipeline:
 
     def _spoken(self, spoken: Spoken) -> None:
         task, samples = spoken.task, spoken.speech.samples
-        self._parts.admission.leave(task)
+        self._parts.admission.spoken(task)
         if not task.speeches:
             self._parts.dead_letters.spoken()  # until verification says otherwise
         task.speeches += 1
@@ -286,6 +281,7 @@ class Pipeline:
             return
         self._load -= task.cost
         self._tasks -= 1
+        self._rounds.settled(task)
         follower = self._in_flight.leave(task)
         if follower is not None:
             self._store.look_up(follower)

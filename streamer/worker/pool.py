@@ -16,11 +16,15 @@ import msgspec
 from prometheus_client import Histogram
 
 from streamer.clock import Clock
+from streamer.store.attempts import Note
 from streamer.store.verdicts import Verdict
 from streamer.worker.task import Task
+from streamer.worker.tenure import Tenure
 from streamer.worker.verify import Flaw
 
-Operation = Literal["look_up", "keep_speech", "keep_failure", "load_schema"]
+Operation = Literal[
+    "look_up", "keep_speech", "keep_failure", "load_schema", "read_attempts", "note_attempts", "clear_attempts"
+]
 
 
 class Standing(NamedTuple):
@@ -36,8 +40,8 @@ class Found(msgspec.Struct, frozen=True):
     """What another duty than the ordinary one found out, for its own judgement."""
 
 
-Outcome = Standing | Verdict | Found | Flaw | Exception | None
-"""A Flaw: the speech does not count, and nothing was written. None: a schema is here."""
+Outcome = Standing | Verdict | Found | Flaw | Note | Exception | None
+"""A Flaw: the speech does not count, and nothing was written. None: a schema is here, or a note was written."""
 
 
 class Job(NamedTuple):
@@ -46,6 +50,13 @@ class Job(NamedTuple):
     run: Callable[[Task], Outcome]
     computing: float = 0.0
     """Seconds that it may compute before it counts as stuck: MP3 and Opus take a minute for two hours of speech."""
+
+    @property
+    def tenure(self) -> Tenure:
+        return self.task.tenure
+
+    def call(self) -> Outcome:
+        return self.run(self.task)
 
 
 class Loading(NamedTuple):
@@ -62,8 +73,21 @@ class Loading(NamedTuple):
     def computing(self) -> float:
         return 0.0
 
+    def call(self) -> Outcome:
+        self.load(self.schema_id)
+        return None
 
-Work = Job | Loading
+
+class Noting(NamedTuple):
+    """Something about the attempts of a tenure's partition."""
+
+    tenure: Tenure
+    operation: Operation
+    call: Callable[[], Outcome]
+    computing: float = 0.0
+
+
+Work = Job | Loading | Noting
 
 
 class Done(NamedTuple):
@@ -85,7 +109,7 @@ class Pool(Protocol):
 
 def run(job: Work) -> Done:
     try:
-        return Done(job, job.run(job.task) if isinstance(job, Job) else job.load(job.schema_id))
+        return Done(job, job.call())
     except Exception as error:  # noqa: BLE001 - the loop decides: store errors are retried, others end the worker
         return Done(job, error)
 
@@ -123,10 +147,13 @@ class ThreadPool:
         the watchdog. May lie ahead."""
         return min((began for began in self._began if began is not None), default=None)
 
-    def close(self) -> None:
-        """Let every thread end once what was submitted is done."""
+    def close(self, timeout: float = 0.0) -> None:
+        """Let every thread end once what was submitted is done, and wait for that up to `timeout` seconds."""
         for _ in self._threads:
             self._inbox.put(None)
+        deadline = self._clock.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - self._clock.monotonic()))
 
     def _work(self, number: int) -> None:
         while (jobs := self._inbox.get()) is not None:

@@ -10,15 +10,15 @@ from streamer.records import FailureCode
 from streamer.worker.backoff import Backoff
 from streamer.worker.duty import Duty
 from streamer.worker.journal import Journal
-from streamer.worker.pool import Job
+from streamer.worker.pool import Job, Noting
 from streamer.worker.task import Task
 
 
 class StoreWork:
     def __init__(self, duty: Duty, clock: Clock, journal: Journal) -> None:
         self._duty, self._journal = duty, journal
-        self._new: list[Job] = []
-        self._backoff: Backoff[Job] = Backoff(clock)
+        self._new: list[Job | Noting] = []
+        self._backoff: Backoff[Job | Noting] = Backoff(clock)
 
     @property
     def backing_off(self) -> bool:
@@ -36,7 +36,10 @@ class StoreWork:
     def keep_failure(self, task: Task, code: FailureCode, message: str) -> None:
         self._new.append(Job(task, "keep_failure", lambda task: self._duty.keep_failure(task, code, message)))
 
-    def jobs(self) -> list[Job]:
+    def note(self, noting: Noting) -> None:
+        self._new.append(noting)
+
+    def jobs(self) -> list[Job | Noting]:
         """For the pool, now."""
         jobs = [*self._new, *self._backoff.due()]
         self._new = []
@@ -46,9 +49,9 @@ class StoreWork:
         """The store is there."""
         self._backoff.went_well()
 
-    def unavailable(self, job: Job, error: StoreUnavailable) -> None:
+    def unavailable(self, job: Job | Noting, error: StoreUnavailable) -> None:
         """Try it again later."""
-        if not job.task.tenure.alive and self._backoff.waiting:
+        if not job.tenure.alive and self._backoff.waiting:
             return  # nobody waits for it; kept only where it is the one that finds out when the store is back
         if seconds := self._backoff.wait(job):
             self._journal.log.warning("store unavailable, backing off", error=str(error), seconds=seconds)

@@ -14,6 +14,8 @@ from streamer.worker.task import Task
 
 _IDLE = 0.5
 """Seconds after which an idle engine thread looks up, should a wake-up have crossed its falling asleep."""
+_OVERDUE = 0.1
+"""Of a step's limit."""
 
 
 class Broken(NamedTuple):
@@ -57,6 +59,18 @@ class EngineHost:
         self.error: Exception | None = None
         """What ended the engine's thread, if anything did."""
 
+    @property
+    def empty(self) -> bool:
+        """Nothing is in it any longer, cancelled or not, and no step is under way. Read from the loop's thread: the
+        engine's takes from the inbox within a turn only, and lets go of tasks after its step."""
+        return not self._inbox and self.step_began is None and not self._tasks
+
+    @property
+    def overdue(self) -> bool:
+        """The step under way takes so long that it may never end."""
+        began = self.step_began
+        return began is not None and self._clock.monotonic() - began > _OVERDUE * self.profile.step_limit
+
     def submit(self, tasks: Sequence[Task]) -> None:
         self._inbox.extend((task, True) for task in tasks)
         self.work.set()
@@ -64,6 +78,7 @@ class EngineHost:
     def cancel(self, tasks: Sequence[Task]) -> None:
         """Nothing is heard of them after this, or else it belongs to a dead tenure."""
         self._inbox.extend((task, False) for task in tasks)
+        self.work.set()
 
     def collect(self) -> list[Heard]:
         """What was heard since the last call; never waits. Errors: EngineError when the engine's thread is gone."""

@@ -13,6 +13,7 @@ from streamer.kafka.base import Partition
 from streamer.worker.ledger import Ledger
 
 if TYPE_CHECKING:
+    from streamer.store.attempts import Page, Suspect
     from streamer.worker.task import Task
 
 
@@ -27,3 +28,6 @@ class Tenure:
         self.ledger: Ledger | None = None  # None while opening
         self.tasks: dict[int, Task] = {}
         """By offset: what was received and is not settled."""
+        self.page: Page | None = None  # where its attempts are noted; None until something wants to be spoken
+        self.suspects: dict[int, Suspect] | None = None
+        """By offset: who was under way when a worker died; None until that was read."""

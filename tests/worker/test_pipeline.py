@@ -9,18 +9,21 @@ from streamer.kafka.base import Headers
 from streamer.records import FOLLOWS, ORIGIN, SpeechCompleted, SpeechFailed, SpeechRequest
 from streamer.render.events import Events
 from streamer.settings import Audio
+from streamer.store.attempts import Attempts
 from streamer.store.verdicts import Failed, Verdicts
 from streamer.wire.base import Codec
 from streamer.worker.admission import Admission
 from streamer.worker.dead_letters import DeadLetters
 from streamer.worker.ledger import Settled
-from streamer.worker.pipeline import Parts, Pipeline
+from streamer.worker.parts import Parts
+from streamer.worker.pipeline import Pipeline
 from streamer.worker.synthesis import EngineHost
 from streamer.worker.tenure import Tenure
 from streamer.worker.utterances import Utterances
 from tests.worker.builders import (
     CODECS,
     NO_EVENTS,
+    TOPIC_ID,
     VOICES,
     HandPool,
     ScriptedEngine,
@@ -62,6 +65,7 @@ class Line:
                 duty=service(self.store, speaking.profile, self.clock),
                 engine=self.host,
                 admission=Admission(1000, attempts),
+                attempts=Attempts(self.store, TOPIC_ID, "streamer"),
                 utterances=Utterances(events, VOICES, MAX_TEXT, Audio()),
                 dead_letters=DeadLetters(window, 0.6),
                 journal=journal(),
@@ -264,7 +268,7 @@ def test_audio_that_the_store_refuses_fails_its_record(line: Line) -> None:
 
 
 def test_a_verdict_that_the_store_refuses_stops_the_worker(line: Line) -> None:
-    line.store.refuses = lambda key: True
+    line.store.refuses = lambda key: "verdict" in key or key.endswith(".wav")
     line.receive(encoded("id-0"), 0)
     with pytest.raises(StopWorker, match="the verdict of 'id-0'"):
         line.turn(20)
