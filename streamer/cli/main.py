@@ -29,6 +29,8 @@ _COMMANDS = {
     "submit": "Publish requests from a JSONL file.",
     "follow": "Print results as they are committed.",
     "failed": "Group what failed by its code.",
+    "replay": "Make the audio of a range again: compare or promote it.",
+    "redrive": "Send what failed again.",
     "synth": "Speak a JSONL file without Kafka.",
     "check": "Validate the configuration and reach every dependency.",
 }
