@@ -27,16 +27,23 @@ def bury(store: Store, identity: Identity, now: int) -> Buried:
     """
     verdicts = Verdicts(store)
     buried: list[Verdict] = []
-    while standing := [verdict for verdict in _standing(verdicts, identity) if not verdict.deleted]:
+    objects = 0
+    standing = _standing(verdicts, identity)
+    while True:
         for verdict in standing:
             verdicts.bury(verdict, now)
         buried += standing
-    files = [key for key in store.list(f"{identity.folder}/") if generation_of(key) is None]
-    for key in files:
-        store.delete(key)
-    return Buried(buried, len(files))
+        files = [key for key in store.list(f"{identity.folder}/") if generation_of(key) is None]
+        for key in files:
+            store.delete(key)
+        objects += len(files)
+        # One that came after the last look may have named, and found, a file that is gone now.
+        standing = _standing(verdicts, identity)
+        if not standing:
+            return Buried(buried, objects)
 
 
 def _standing(verdicts: Verdicts, identity: Identity) -> list[Verdict]:
+    """Those that are no tombstones, oldest first."""
     read = (verdicts.read(identity, generation) for generation in verdicts.generations(identity))
-    return [verdict for verdict in read if verdict is not None]
+    return [verdict for verdict in read if verdict is not None and not verdict.deleted]

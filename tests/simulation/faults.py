@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from streamer.clock import ManualClock
-from streamer.errors import OutcomeUnknown, RegistryUnavailable, Retriable, StoreRejected, StoreUnavailable
+from streamer.errors import OutcomeUnknown, RegistryUnavailable, Retriable
 from streamer.kafka.memory import Faults
-from streamer.store.memory import MemoryStore
 from streamer.wire.registry import Found
 from streamer.wire.schemas import Schema
-from tests.simulation.workload import REFUSED, SCHEMA_ID
+from tests.simulation.workload import SCHEMA_ID
+
+SESSION = 6.0
+"""Seconds without a poll after which a member is evicted."""
 
 FAULTS = (
     "crash",
@@ -28,6 +31,7 @@ FAULTS = (
     "store slow",
     "store unavailable",
     "store answer lost",
+    "store call interleaved",
     "commit unknown, done",
     "commit unknown, not done",
     "commit retried",
@@ -40,6 +44,7 @@ FAULTS = (
     "event not wanted",
     "time to live ran out",
     "template mended between attempts",
+    "deleted",
 )
 
 
@@ -69,14 +74,16 @@ class Striker(Faults):
         self.holding: Callable[[], bool] = lambda: False
         """Whether the acting worker has a record admitted and uncommitted."""
         self.acting = False
-        self.elsewhere: Callable[[], None] = lambda: None
-        """Stop the acting process past its session while the others go on."""
+        self.elsewhere: Callable[[float], None] = lambda seconds: None
+        """The acting process stands still for these seconds, in the middle of a call, and the others go on."""
         self._in_transaction = False
         # A history has some kinds of trouble and not others, so that each also meets undisturbed neighbours.
         self._rates = {fault: rng.choice([0, 0.05, 0.2]) for fault in FAULTS}
         self._rates |= {fault: rng.choice([0, 0.25, 0.5]) for fault in _RARE}
         self._rates["commit unknown, done"] *= 1.5  # asked last, when most commits have met another
+        self._rates["transaction timed out"] *= 1.3
         self._rates["crash"] = rng.choice([0, 0.005, 0.02])
+        self._rates["store call interleaved"] = rng.choice([0, 0.03])
 
     def strikes(self, fault: str, factor: float = 1.0) -> bool:
         if self.calm or not self.acting or self.rng.random() >= self._rates[fault] * factor:
@@ -94,6 +101,26 @@ class Striker(Faults):
         if self._in_transaction and self.strikes("crash in transaction"):
             raise Crash
 
+    @contextmanager
+    def troubling(self, holding: Callable[[], bool], elsewhere: Callable[[float], None]) -> Iterator[None]:
+        """Whatever is called within belongs to one process."""
+        before = self.acting, self.holding, self.elsewhere
+        self.acting, self.holding, self.elsewhere = True, holding, elsewhere
+        try:
+            yield
+        finally:
+            self.acting, self.holding, self.elsewhere = before
+
+    @contextmanager
+    def calmly(self) -> Iterator[None]:
+        """No further faults within a fault."""
+        before = self.acting, self.calm
+        self.acting, self.calm = False, True
+        try:
+            yield
+        finally:
+            self.acting, self.calm = before
+
     # kafka.memory.Faults
 
     def before(self, operation: str) -> None:
@@ -101,7 +128,7 @@ class Striker(Faults):
             self._in_transaction = operation == "begin"
         self.crash_point()
         if operation in ("begin", "produce", "send_offsets") and self.strikes("membership lost in transaction", 0.3):
-            self.elsewhere()
+            self.elsewhere(SESSION + 1)
         if operation == "commit":
             if self.strikes("commit retried"):
                 raise Retriable("commit: injected")
@@ -146,43 +173,3 @@ class FaultyRegistry:
         if now < self._back_at and not self._striker.calm:
             raise RegistryUnavailable("injected")
         return Found("AVRO", json.dumps(self._schema), ()) if schema_id == SCHEMA_ID else None
-
-
-class FaultyStore(MemoryStore):
-    """The store's twin, with trouble."""
-
-    def __init__(self, striker: Striker) -> None:
-        super().__init__(striker.clock.now)
-        self._striker = striker
-
-    def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
-        self._trouble()
-        written = super().put(key, data)
-        self._written(key)
-        return written
-
-    def replace(self, key: str, data: bytes, download_name: str | None = None) -> None:
-        self._trouble()
-        if key.endswith(".wav") and REFUSED.encode() in data:
-            raise StoreRejected(f"{key}: injected")
-        super().replace(key, data)
-        self._written(key)
-
-    def delete(self, key: str) -> None:
-        self._trouble()
-        super().delete(key)
-        self._written(key)
-
-    def _written(self, key: str) -> None:
-        self._striker.crash_point()
-        if self._striker.strikes("store answer lost"):
-            raise StoreUnavailable(f"put {key}: injected, written")
-
-    def get(self, key: str) -> bytes | None:
-        self._trouble()
-        return super().get(key)
-
-    def _trouble(self) -> None:
-        self._striker.crash_point()
-        if self._striker.strikes("store unavailable"):
-            raise StoreUnavailable("injected")

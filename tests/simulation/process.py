@@ -32,7 +32,8 @@ class ManualPool:
 
     def work(self) -> None:
         if self._jobs:
-            self._done.append(run(self._jobs.pop(self._rng.randrange(len(self._jobs)))))
+            done = run(self._jobs.pop(self._rng.randrange(len(self._jobs))))
+            self._done.append(done)  # a list of its own where the loop collected meanwhile
 
     def close(self) -> None:
         self._jobs.clear()
@@ -49,17 +50,22 @@ class Life(NamedTuple):
 class Process:
     """A process, or the place where one died and is started again."""
 
-    def __init__(self, name: str, start: Callable[[str], Life], striker: Striker) -> None:
-        """`start` makes the process and begins; it may fail as a start may, and then is tried again."""
+    def __init__(
+        self,
+        name: str,
+        start: Callable[[str], Life],
+        striker: Striker,
+        elsewhere: Callable[[Process, str, float], None],
+    ) -> None:
+        """`start` makes the process and begins; it may fail as a start may, and then is tried again. `elsewhere`: what
+        happens for some seconds while the process stands still in the middle of an action."""
         self.name = name
         self.life: Life | None = None
         self.stopped = ""
         """Why it must not be restarted."""
         self.asleep_until = 0.0
         """Stands still until then: SIGSTOP, or a machine that swaps."""
-        self.elsewhere: Callable[[], None] = lambda: None
-        """What happens while it stands still in the middle of a call, past its session."""
-        self._start, self._striker = start, striker
+        self._start, self._striker, self._elsewhere = start, striker, elsewhere
 
     @property
     def held(self) -> int:
@@ -74,38 +80,35 @@ class Process:
         life = self.life
         if life is None:
             if not self.stopped:
-                self.guarded(self._begin)
+                self._guarded("start", self._begin)
         elif action == "turn":
-            self.guarded(life.worker.turn)
+            self._guarded(action, life.worker.turn)
         elif action == "engine":
-            self.guarded(life.host.turn)
+            self._guarded(action, life.host.turn)
         else:
-            self.guarded(partial(self._work, life.pool))
+            self._guarded(action, partial(self._work, life.pool))
 
     def leave(self) -> None:
         """SIGTERM that finds nothing to drain."""
         if self.life is not None:
-            self.guarded(self.life.worker.close)
+            self._guarded("leave", self.life.worker.close)
         self.life = None
 
     def kill(self) -> None:
         self.life = None
 
-    def guarded(self, action: Callable[[], object]) -> None:
+    def _guarded(self, name: str, action: Callable[[], object]) -> None:
         """Run what the process does, and let it die as a process would."""
-        life, striker = self.life, self._striker
-        before = striker.acting, striker.holding, striker.elsewhere
-        striker.acting = True
-        striker.holding = lambda: life is not None and life.worker.held > 0
-        striker.elsewhere = self.elsewhere
+        life = self.life
         try:
-            action()
+            with self._striker.troubling(
+                lambda: life is not None and life.worker.held > 0, partial(self._elsewhere, self, name)
+            ):
+                action()
         except (Crash, Fenced):
             self.life = None
         except StopWorker as error:
             self.life, self.stopped = None, f"{type(error).__name__}: {error}"
-        finally:
-            striker.acting, striker.holding, striker.elsewhere = before
 
     def _begin(self) -> None:
         try:

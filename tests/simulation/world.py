@@ -9,19 +9,22 @@ from streamer.clock import ManualClock
 from streamer.kafka.memory import MemoryCluster
 from streamer.wire.confluent import ConfluentCodec
 from streamer.worker.initialise import initialise
+from tests.simulation.deletions import Deletions
 from tests.simulation.deployment import Deployment
-from tests.simulation.faults import FaultyRegistry, FaultyStore, Striker
+from tests.simulation.errand import Errands
+from tests.simulation.faults import SESSION, Crash, FaultyRegistry, Striker
+from tests.simulation.faulty_store import FaultyStore
 from tests.simulation.process import Process
 from tests.simulation.senders import Senders
 from tests.simulation.shared import POLL, WINDOW, Shared
 from tests.simulation.topics import Topics
 from tests.simulation.watched import WatchedBroker
-from tests.simulation.workload import EVENTS, SCHEMA_ID, Workload
+from tests.simulation.workload import EVENTS, SCHEMA_ID, TOPIC, Workload
 
 _STEPS = 260
 _SETTLING_ROUNDS = 1500
-SESSION = 6.0
-"""Seconds without a poll after which a member is evicted."""
+_ACTIONS = {"turn": 40, "engine": 22, "pool": 22, "time": 8, "publish": 8, "trouble": 4, "errand": 3}
+_TURNED = ("turn", "engine", "pool", "pool", "turn")
 
 
 class World:
@@ -43,6 +46,10 @@ class World:
         partitions = self.rng.randint(1, 3)
         for topic in ("requests", "completed", "failed", "replayed"):
             self.cluster.create_topic(f"tts.{topic}", partitions)
+        requests = self.cluster.topic(TOPIC)
+        if requests is None:
+            raise ValueError("a cluster without the topic that was just made")
+        self.topic_id = requests.id
         broker = WatchedBroker(self.cluster, self.striker)
         initialise(broker.admin(), self.store, shared.settings, uuid.UUID(int=seed))
         now = int(self.clock.now() * 1000)
@@ -52,9 +59,12 @@ class World:
         self.senders = Senders(unsent, self.cluster, broker, self.topics, self.striker, self._busy)
         self.deployment = Deployment(shared, broker, self.store, registry, self.striker, self.clock, self.rng)
         self.workers = [
-            Process(f"worker-{number}", self.deployment.worker, self.striker)
+            Process(f"worker-{number}", self.deployment.worker, self.striker, self._stands)
             for number in range(self.rng.randint(1, 3))
         ]
+        self.errands = Errands(self.striker, self._meanwhile, self._busy)
+        self.deletions = Deletions(self.store, self.topics, self.striker, self._busy)
+        self._to_delete = self.rng.choice([0, 0, 1, 3])
         self.violations: list[str] = []
         self.cluster.metadata_limit = self.rng.choice([4096, 4096, 60, 57])
 
@@ -81,13 +91,15 @@ class World:
 
     def _step(self) -> None:
         process = self.rng.choice(self.workers)
-        action = self.rng.choices(["turn", "engine", "pool", "time", "publish", "trouble"], [40, 22, 22, 8, 8, 4])[0]
+        action = self.rng.choices(list(_ACTIONS), list(_ACTIONS.values()))[0]
         if action == "publish":
             self.senders.publish_next()
         elif action == "time":
             self.clock.advance(self.rng.choice([0.01, 0.1, 0.5]))
         elif action == "trouble":
             self._trouble(process)
+        elif action == "errand":
+            self._errand()
         else:
             self._act(process, action)
         if self.rng.random() < 0.01:
@@ -121,23 +133,39 @@ class World:
         self.deployment.revision += 1
         process.kill()
 
+    def _errand(self) -> None:
+        """Somebody has a command run, or begins one anew that did not end."""
+        published = self.senders.published
+        if not self.errands.pending and self._to_delete and published:
+            self._to_delete -= 1
+            identity = self.rng.choice(published).identity(self.topic_id)
+            self.errands.start("delete", lambda: self.deletions.delete(identity))
+        self.errands.act()
+
     def _act(self, process: Process, action: str) -> None:
-        process.elsewhere = lambda: self._others(process)
         process.act(action)
         bound = len(self.topics.requests()) * (WINDOW + POLL)
         if process.held > bound:
             self.violations.append(f"memory: {process.name} holds {process.held} records, more than {bound}")
 
-    def _others(self, stopped: Process) -> None:
-        """The process stands still past its session, in the middle of a call; the others take over."""
-        self.clock.advance(SESSION + 1)
+    def _stands(self, process: Process, action: str, seconds: float) -> None:
+        """The process stands still in the middle of a call. Its loop goes on while its pool or engine waits; and where
+        that ended the process, the call ends too."""
+        life = process.life
+        self._meanwhile(seconds, None if action in ("engine", "pool") else process)
+        if process.life is not life:
+            raise Crash
+
+    def _meanwhile(self, seconds: float, stopped: Process | None = None) -> None:
+        """The others go on while `stopped` stands still in the middle of a call."""
+        self.clock.advance(seconds)
         awake = [process for process in self.workers if process is not stopped]
-        before = self.striker.acting, self.striker.calm
-        self.striker.acting, self.striker.calm = False, True  # no further faults within a fault
-        for _ in range(self.rng.choice([0, 4, 12]) if awake else 0):
-            for action in ("turn", "engine", "pool", "pool", "turn"):
-                self._act(self.rng.choice(awake), action)
-        self.striker.acting, self.striker.calm = before
+        with self.striker.calmly():
+            for _ in range(self.rng.choice([0, 4, 12]) if awake else 0):
+                for action in _TURNED:
+                    self._act(self.rng.choice(awake), action)
+                if self.rng.random() < 0.1:
+                    self._errand()
 
     def _redrive(self) -> None:
         self.senders.redrive(self.deployment.cured)
@@ -152,13 +180,19 @@ class World:
         for process in self.workers:
             for action in ("turn", "engine", "pool", "pool"):
                 self._act(process, action)
+        if self.errands.pending or self.rng.random() < 0.2:
+            self._errand()
         self.clock.advance(0.05)
 
     def _quiet(self) -> bool:
         commits = self.topics.commits(self.shared.settings.kafka.group)
-        return all(
-            (commit := commits.get(log.partition)) is not None and commit.offset >= log.end
-            for log in self.topics.requests()
+        return (
+            not self.errands.pending
+            and not self._to_delete
+            and all(
+                (commit := commits.get(log.partition)) is not None and commit.offset >= log.end
+                for log in self.topics.requests()
+            )
         )
 
     def _a_template_fails(self) -> bool:

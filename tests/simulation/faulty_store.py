@@ -1,0 +1,66 @@
+"""The store's twin, with trouble, and with a memory of what was decided in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from streamer.errors import StoreRejected, StoreUnavailable
+from streamer.store.base import Entry
+from streamer.store.memory import MemoryStore
+from streamer.store.verdicts import generation_of
+from tests.simulation.faults import Striker
+from tests.simulation.workload import REFUSED
+
+
+class FaultyStore(MemoryStore):
+    """Any call may fail, kill its process, or take so long that others get in between."""
+
+    def __init__(self, striker: Striker) -> None:
+        super().__init__(striker.clock.now)
+        self._striker = striker
+        self.decided: dict[str, bytes] = {}
+        """Every verdict as it was first put, by its key."""
+
+    def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
+        self._trouble()
+        written = super().put(key, data)
+        if written and generation_of(key) is not None:
+            self.decided[key] = data
+        self._written(key)
+        return written
+
+    def replace(self, key: str, data: bytes, download_name: str | None = None) -> None:
+        self._trouble()
+        if key.endswith(".wav") and REFUSED.encode() in data:
+            raise StoreRejected(f"{key}: injected")
+        super().replace(key, data)
+        self._written(key)
+
+    def delete(self, key: str) -> None:
+        self._trouble()
+        super().delete(key)
+        self._written(key)
+
+    def get(self, key: str) -> bytes | None:
+        self._trouble()
+        return super().get(key)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        self._trouble()
+        return super().list(prefix)
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        self._trouble()
+        return super().entries(prefix)
+
+    def _trouble(self) -> None:
+        self._striker.crash_point()
+        if self._striker.strikes("store call interleaved"):
+            self._striker.elsewhere(0.0)
+        if self._striker.strikes("store unavailable"):
+            raise StoreUnavailable("injected")
+
+    def _written(self, key: str) -> None:
+        self._striker.crash_point()
+        if self._striker.strikes("store answer lost"):
+            raise StoreUnavailable(f"put {key}: injected, written")
