@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from streamer.clock import Clock
 from streamer.errors import RegistryUnavailable, RequestFailed, SchemaNotLoaded
-from streamer.kafka.base import Reader, Record
+from streamer.kafka.base import Partition, Reader, Record
 
 Undecodable = Callable[[Record, str], None]
 """Told of a record that is no result, and why."""
@@ -82,6 +82,10 @@ class Follower(Generic[T]):
             return False
         self._reason = ""
         return True
+
+    def has_read(self, ends: Mapping[Partition, int]) -> bool:
+        """Whether every result below these offsets has been returned."""
+        return not self._unread and self._reader.has_read(ends)
 
     def close(self) -> None:
         self._reader.close()

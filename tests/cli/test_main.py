@@ -12,7 +12,7 @@ from streamer import __version__, errors
 from streamer.cli import main
 from tests.cli.processes import environment, run
 
-_COMMANDS = ("kafka", "topics", "bridge", "worker", "demo", "submit", "follow", "synth", "check")
+_COMMANDS = ("kafka", "topics", "bridge", "worker", "demo", "submit", "follow", "replay", "synth", "check")
 
 
 def test_help_names_every_command() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from streamer.errors import ConfigurationError
-from streamer.kafka.base import Admin, Partition, Topic
+from streamer.kafka.base import Admin, Partition
 from streamer.worker.replay.progress import Progress
 from streamer.worker.replay.resolver import Resolver
 from streamer.worker.replay.run import Mode, Run, Runs
@@ -39,13 +39,13 @@ class Joining:
         runs: Runs,
         resolver: Resolver,
         admin: Admin,
-        replayed: Topic,
+        replayed: Sequence[Partition],
         progress: Callable[[Run], Progress],
         *,
         group: str,
         now: Callable[[], float],
     ) -> None:
-        """`replayed`: the topic of replays. `group`: kafka.group. `now`: seconds since the epoch."""
+        """`replayed`: the partitions of the topic of replays. `group`: kafka.group. `now`: seconds since the epoch."""
         self._runs, self._resolver, self._admin = runs, resolver, admin
         self._replayed, self._progress, self._group, self._now = replayed, progress, group, now
 
@@ -86,14 +86,13 @@ class Joining:
         return self._runs.summary(run) is not None or self._progress(run).look(_CALL).finished
 
     def _new(self, name: str, number: int, selection: Selection, mode: Mode | None) -> Run:
-        partitions = [Partition(self._replayed.name, number) for number in range(self._replayed.partitions)]
         return Run(
             name=name,
             number=number,
             mode=mode or Mode.REGENERATE,
             asked=selection.text,
             ranges=self._resolver.ranges(selection),
-            replayed_from={p.number: end for p, end in self._admin.ends(partitions, _CALL).items()},
+            replayed_from={p.number: end for p, end in self._admin.ends(self._replayed, _CALL).items()},
             created_at=int(self._now() * 1000),
         )
 
