@@ -1,1 +1,1 @@
-"""Where audio and verdicts are kept: disk, memory; S3 comes next."""
+"""Where audio and verdicts are kept: disk, S3, memory."""

@@ -67,8 +67,8 @@ class Store(Protocol):
         ...
 
     def entries(self, prefix: str) -> Iterator[Entry]:
-        """The objects below `prefix`, as for `list`; those of one folder follow each other. An object that comes or
-        goes meanwhile may be among them or not."""
+        """The objects below `prefix`, as for `list`; those of a folder without folders follow each other. One that
+        comes, goes or is replaced meanwhile may be among them or not. Holds no more than a page of a listing."""
         ...
 
     def uri(self, key: str) -> str:

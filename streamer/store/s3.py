@@ -31,9 +31,12 @@ _LARGEST_WHOLE: Final = 32 << 20
 _PARTS_AT_ONCE: Final = 4
 _UPLOAD: Final = 6
 """Times `timeout` after which no further part is begun."""
-REQUESTS: Final = 14
-"""Times `timeout` that a worker's longest job of audio and verdict takes at most: look, upload in parts, last parts,
-completion; conditional PUT and comparison, twice; reading back."""
+REQUESTS: Final = 32
+"""Times `timeout` that a worker's longest job of audio and verdict takes at most; a request that is repeated counts
+1.2. Audio in parts: upload, last parts, completion (8.4). The verdict: conditional PUT and comparison, reading back
+(3.2). Then either the audio is gone: look, audio in parts, reading the verdict, look (12); or it is a redrive's and
+what it follows was deleted: reading that, and of two generations and two files each listed, read, overwritten,
+deleted, and looked at again (19.2)."""
 
 _PROBE: Final = "store/probe"
 _PROBED: Final = b"streamer wrote this to see whether it may; leave it here.\n"
@@ -41,6 +44,7 @@ _PROBED: Final = b"streamer wrote this to see whether it may; leave it here.\n"
 
 class S3Store:
     """Objects below a prefix of a bucket. Thread safe. Needs the rights to put, get and list; `delete` that to delete.
+    In a bucket that keeps versions, what was replaced or deleted stays as one, for as long as its own rules say.
 
     A request takes `where.timeout` at most. Reads are repeated while they fail quickly. A put is one request, and one
     more where its outcome is unknown: what stands is read and compared. True then says that these bytes stand and no
@@ -104,7 +108,11 @@ class S3Store:
         try:
             obstore.delete(self._reader, name)
         except CLIENT_ERRORS as error:
-            if not answer(error).absent:
+            found = answer(error)
+            if found.code == "AccessDenied":
+                remedy = "the credentials may not delete in it: grant s3:DeleteObject on its objects"
+                raise StoreUnavailable(f"{self._where.uri}{key[:300]}: {found.said}; {remedy}") from error
+            if not found.absent:
                 raise self._converted(key, error) from error
 
     def get(self, key: str) -> bytes | None:

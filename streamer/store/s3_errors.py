@@ -39,6 +39,8 @@ _METADATA_SERVICE = "169.254."
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
+_NOT_DELETED = re.compile(r"DeleteObjects request failed for key .* \(code: (\w+)\)")
+"""Objects are deleted by lists, and a list is answered 200 whatever is said of each."""
 _MESSAGE = re.compile(r"<Message>([^<]{1,200})")
 _KIND = re.compile(r"\bkind: (\w+)")
 _SYSTEM = re.compile(r'(?:message|error): "([^"]{1,120})"')
@@ -73,7 +75,8 @@ def answer(error: BaseException) -> Answer:
     text = str(error)
     status, code = _STATUS.search(text), _CODE.search(text)
     if status is None:
-        return Answer(None, "", _silence(text))
+        refused = _NOT_DELETED.search(text)
+        return Answer(None, refused[1] if refused else "", _silence(text))
     message = _MESSAGE.search(text)
     said = " ".join(found[1] for found in (status, code, message) if found)
     return Answer(int(status[1]), code[1] if code else "", html.unescape(said))

@@ -111,6 +111,14 @@ class Verdicts:
         last = max(self.generations(identity), default=1)
         return first if last == 1 else self.read(identity, last)
 
+    def within(self, folder: str) -> list[Verdict]:
+        """All that stand in an identity's folder, in no order."""
+        found = []
+        for key in self._store.list(f"{folder}/"):
+            if generation_of(key) and (data := self._store.get(key)) is not None:
+                found.append(_decode(key, data))
+        return found
+
     def generations(self, identity: Identity) -> list[int]:
         """Which have a verdict, ascending."""
         return sorted(number for key in self._store.list(f"{identity.folder}/") if (number := generation_of(key)))
@@ -119,7 +127,7 @@ class Verdicts:
 def generation_of(key: str) -> int | None:
     """Which generation's verdict a key is; None: it is something else."""
     number = key.rpartition("/")[2].removeprefix("verdict-").removesuffix(".json")
-    return int(number) if number.isdigit() and key.endswith(f"/verdict-{number}.json") else None
+    return int(number) if number.isascii() and number.isdigit() and key.endswith(f"/verdict-{number}.json") else None
 
 
 def audio_key(identity: Identity, audio: Audio) -> str:

@@ -35,6 +35,8 @@ class Fault(StrEnum):
     SLOW_DOWN = "503"
     TRUNCATED = "truncated"
     """Forwarded; the answer ends in its middle."""
+    FORBIDDEN = "403"
+    """No trouble that passes: a right that is missing."""
 
 
 Choose = Callable[[str, str], Fault]
@@ -98,6 +100,9 @@ class FaultProxy:
         if fault is Fault.SLOW_DOWN:
             await _send(back, _error(503, "SlowDown"))
             return
+        if fault is Fault.FORBIDDEN:
+            await _send(back, _error(403, "AccessDenied"))
+            return
         if fault is Fault.HANG:
             await asyncio.sleep(2 * self._give_up)
             return
@@ -146,4 +151,4 @@ async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
     await writer.drain()
 
 
-ALL: Final[Sequence[Fault]] = [fault for fault in Fault if fault is not Fault.NONE]
+ALL: Final[Sequence[Fault]] = [fault for fault in Fault if fault not in (Fault.NONE, Fault.FORBIDDEN)]

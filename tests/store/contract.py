@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 
 import httpx
 import pytest
@@ -43,6 +44,14 @@ _NAMES = ["order 1.wav", "语音", 'a"b;c\\d', "x\r\nSet-Cookie: y", "../../etc/
 
 _CHARACTERS = "aab./\\ %?#&+é语\0\n\x7f\x85\ufffe😀~\"'<>:*|"
 
+_CLOCK = 2.0
+"""Seconds by which a store's clock may be off ours, or coarser."""
+
+
+def _modified(store: Store) -> float:
+    [entry] = store.entries("a/")
+    return entry.modified
+
 
 class StoreContract:
     def test_what_is_put_is_got(self, store: Store) -> None:
@@ -72,13 +81,122 @@ class StoreContract:
         assert store.put("a/large", data) is True
         assert store.get("a/large") == data
 
-    def test_an_object_that_goes_in_parts_is_whole_and_stands(self, store: Store) -> None:
+    def test_an_object_that_goes_in_parts_is_whole(self, store: Store) -> None:
         data = bytes(range(256)) * (40 * 1024 * 4)
-        key = f"a/{hashlib.sha256(data).hexdigest()}.wav"
-        assert store.put(key, data, "long.wav") is True
-        assert store.put(key, data) is False
-        assert store.size(key) == len(data)
-        assert store.get(key) == data
+        for written in (data, data, b"short", data[1:]):
+            store.replace("a/b.wav", written, "long.wav")
+            assert store.size("a/b.wav") == len(written)
+            assert store.get("a/b.wav") == written
+        assert store.put("a/b.wav", data) is False
+        assert list(store.list("")) == ["a/b.wav"]
+
+    def test_what_is_replaced_is_there_whether_something_stood_or_not(self, store: Store) -> None:
+        for data in (b"first", b"second", b"", b"third"):
+            store.replace("a/b", data)
+            assert store.get("a/b") == data
+        assert store.put("a/b", b"late") is False
+        store.put("a/c", b"put")
+        store.replace("a/c", b"replaced")
+        assert store.get("a/c") == b"replaced"
+        assert set(store.list("a/")) == {"a/b", "a/c"}
+
+    def test_what_is_deleted_is_gone_and_may_be_put_again(self, store: Store) -> None:
+        store.put("a/b", b"1")
+        store.put("a/c", b"2")
+        for _ in range(2):
+            store.delete("a/b")
+            assert store.get("a/b") is None
+            assert store.size("a/b") is None
+        assert list(store.list("a/")) == ["a/c"]
+        with pytest.raises(StoreRejected):
+            store.read("a/b", 0, 1)
+        assert store.put("a/b", b"again") is True
+        assert store.get("a/b") == b"again"
+
+    def test_deleting_what_is_no_object_does_nothing(self, store: Store) -> None:
+        store.put("a/b", b"1")
+        for key in ("c", "c/d", "a/c", "a", "a/b/c"):
+            store.delete(key)
+        assert store.get("a/b") == b"1"
+
+    @pytest.mark.parametrize("key", ["", "../a", "a/"])
+    def test_no_other_call_takes_a_key_that_is_none(self, store: Store, key: str) -> None:
+        with pytest.raises(StoreRejected):
+            store.replace(key, b"x")
+        with pytest.raises(StoreRejected):
+            store.delete(key)
+        with pytest.raises(StoreRejected):
+            store.size(key)
+
+    def test_entries_tell_sizes_and_ages(self, store: Store) -> None:
+        began = time.time()
+        sizes = {"a/1": 0, "a/2": 5, "a/b/3": 70_000, "ab/4": 1}
+        for key, size in sizes.items():
+            store.put(key, bytes(size))
+        entries = list(store.entries(""))
+        assert {entry.key: entry.size for entry in entries} == sizes
+        assert len(entries) == len(sizes)
+        assert all(began - _CLOCK <= entry.modified <= time.time() + _CLOCK for entry in entries)
+        assert {entry.key for entry in store.entries("a/")} == {"a/1", "a/2", "a/b/3"}
+        assert list(store.entries("c/")) == list(store.entries("a/1/")) == []
+        with pytest.raises(StoreRejected):
+            store.entries("a")
+
+    def test_an_age_restarts_when_the_object_is_replaced_and_only_then(self, store: Store) -> None:
+        store.replace("a/b", b"same")
+        first = _modified(store)
+        deadline = time.monotonic() + 10
+        while _modified(store) <= first:  # a store tells ages by the second at worst
+            assert store.put("a/b", b"other") is False
+            assert _modified(store) == first, "a put that wrote nothing"
+            store.replace("a/b", b"same")
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def test_the_entries_of_a_folder_follow_each_other(self, store: Store) -> None:
+        keys = {f"{number % 7:064x}/{number}" for number in range(40)}
+        for key in sorted(keys, key=lambda key: key[::-1]):
+            store.put(key, b"x")
+        seen = [entry.key.rpartition("/")[0] for entry in store.entries("")]
+        assert len(seen) == 40
+        assert [folder for folder, _ in groupby(seen)] == list(dict.fromkeys(seen))
+
+    def test_entries_may_be_deleted_while_they_are_listed(self, store: Store) -> None:
+        for number in range(30):
+            store.put(f"{number % 3}/{number}", b"x")
+        for entry in store.entries(""):
+            store.delete(entry.key)
+        assert list(store.entries("")) == []
+
+    def test_readers_of_what_is_replaced_see_one_object_whole(self, store: Store) -> None:
+        objects = [bytes([writer]) * (50_000 + 1_000 * writer) for writer in range(4)]
+        sizes = [len(data) for data in objects]
+        store.replace("a/b", objects[0])
+        over = threading.Event()
+
+        def write(data: bytes) -> None:
+            for _ in range(25):
+                store.replace("a/b", data)
+
+        def read() -> list[str]:
+            wrong = []
+            while not over.is_set():
+                data, size = store.get("a/b"), store.size("a/b")
+                wrong += [f"get: {data and len(data)} bytes"] if data not in objects else []
+                wrong += [f"size: {size}"] if size not in sizes else []
+                wrong += ["read: nothing whole"] if len(set(store.read("a/b", 0, 50_000))) != 1 else []
+                wrong += ["list: absent"] if list(store.list("a/")) and "a/b" not in store.list("a/") else []
+            return wrong
+
+        with ThreadPoolExecutor(8) as pool:
+            readers = [pool.submit(read) for _ in range(4)]
+            try:
+                list(pool.map(write, objects))
+            finally:
+                over.set()
+            assert [reader.result() for reader in readers] == [[]] * 4
+        assert store.get("a/b") in objects
+        assert list(store.list("")) == ["a/b"]
 
     def test_a_size_is_known_without_reading(self, store: Store) -> None:
         store.put("a/b", b"12345")

@@ -16,6 +16,7 @@ import pytest
 
 from streamer.errors import ConfigurationError, StoreError, StoreRejected, StoreUnavailable
 from streamer.store.disk import DiskStore
+from streamer.store.keys import LEFTOVER
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ class Calls:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
         self.made: list[str] = []
         self._root = root
-        for name in ("fdatasync", "fsync", "link", "mkdir", "write"):
+        for name in ("fdatasync", "fsync", "link", "mkdir", "rename", "unlink", "write"):
             monkeypatch.setattr(os, name, self._noting(name, getattr(os, name)))
 
     def _noting(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,6 +46,10 @@ class Calls:
     def _subject(self, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> str:
         if name == "link":
             return self._path(_opened(keywords["dst_dir_fd"]) / arguments[1])
+        if name == "rename":
+            return f"to {self._path(_opened(keywords['dst_dir_fd']) / arguments[1])}"
+        if name == "unlink":
+            return self._path(_opened(keywords["dir_fd"]) / arguments[0])
         if name == "mkdir":
             return self._path(_opened(keywords["dir_fd"]) / arguments[0] if "dir_fd" in keywords else arguments[0])
         path = _opened(arguments[0])
@@ -80,6 +85,69 @@ def test_data_then_name_then_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     store.put("a/b/other", b"")
     assert calls.made == ["fdatasync data", "link a/b/other", "fsync a/b"]
     store.close()
+
+
+def test_what_is_replaced_is_as_durable(store: DiskStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.put("a/other", b"")
+    calls = Calls(monkeypatch, tmp_path / "store")
+    store.replace("a/name", b"new")
+    assert calls.made == ["write data", "fdatasync data", "link a/name", "fsync a"], "no more than a put costs"
+    calls.made.clear()
+    store.replace("a/name", b"newer")
+    passing = calls.made[2].removeprefix("link ")
+    assert passing.startswith(f"a/{LEFTOVER}")
+    assert calls.made == ["write data", "fdatasync data", f"link {passing}", "rename to a/name", "fsync a"]
+    calls.made.clear()
+    assert store.get("a/name") == b"newer"
+    assert calls.made == []
+
+
+def test_what_is_deleted_is_so_durably_also_the_second_time(
+    store: DiskStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("a/name", b"")
+    calls = Calls(monkeypatch, tmp_path / "store")
+    store.delete("a/name")
+    assert calls.made == ["unlink a/name", "fsync a"]
+    calls.made.clear()
+    store.delete("a/name")
+    assert calls.made == ["fsync a"], "whoever deleted it may have died before this"
+    calls.made.clear()
+    store.delete("b/name")
+    assert calls.made == []
+
+
+def test_an_object_that_another_process_replaced_is_durable_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name was flushed once, for another file."""
+    store, other = DiskStore(tmp_path), DiskStore(tmp_path)
+    store.put("a/b", b"ours")
+    other.replace("a/b", b"theirs")
+    other.delete("a/b")
+    other.put("a/b", b"again")
+    calls = Calls(monkeypatch, tmp_path)
+    for _ in range(2):
+        assert store.get("a/b") == b"again"
+    assert calls.made == ["fsync a"]
+    store.close()
+    other.close()
+
+
+def test_a_replacement_that_fails_leaves_what_stood_and_nothing_else(
+    store: DiskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store.put("a/b", b"stands")
+    for call in ("write", "fdatasync", "link", "rename"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, fail)
+            with pytest.raises(StoreUnavailable, match="a/b in"):
+                store.replace("a/b", b"new")
+        assert store.get("a/b") == b"stands"
+        assert list(store.list("")) == ["a/b"]
 
 
 def test_a_new_root_is_durable_up_to_the_top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,7 +349,12 @@ def test_file_descriptors_do_not_leak(store: DiskStore, tmp_path: Path) -> None:
         for number in range(30):
             store.put(f"{number}/{thread}", b"x")
             store.put(f"{number}/{thread}", b"y")
+            store.replace(f"{number}/{thread}", b"z")
             store.get(f"{number}/{thread}")
+            next(iter(store.entries(f"{number}/")))
+            store.put(f"{number}/{thread}-passing", b"")
+            store.delete(f"{number}/{thread}-passing")
+            store.delete(f"{number}/missing")
             store.get(f"{number}/missing")
             store.get(f"{number}")
             next(iter(store.list(f"{number}/")))
@@ -328,4 +401,35 @@ def test_a_killed_writer_leaves_whole_objects_only(tmp_path: Path) -> None:
     assert set(said) <= keys
     assert all(store.get(key) == key.encode() * 20_000 for key in keys)
     assert len(keys) >= 20
+    store.close()
+
+
+_REPLACER = """
+import itertools, sys
+from pathlib import Path
+from streamer.store.disk import DiskStore
+
+store = DiskStore(Path(sys.argv[1]))
+for number in itertools.count():
+    store.replace("a/b", bytes([number % 250]) * 200_000)
+    print(number, flush=True)
+"""
+
+
+def test_a_killed_replacer_leaves_a_whole_object_and_at_most_what_gc_takes(tmp_path: Path) -> None:
+    for attempt in range(10):
+        process = subprocess.Popen(
+            [sys.executable, "-c", _REPLACER, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        with process:
+            if process.stdout is None:
+                raise OSError("no pipe")
+            for _ in range(1 + attempt):
+                process.stdout.readline()
+            process.send_signal(signal.SIGKILL)
+    store = DiskStore(tmp_path)
+    data = store.get("a/b")
+    assert data is not None
+    assert data == data[:1] * 200_000
+    assert all(key == "a/b" or key.startswith(f"a/{LEFTOVER}") for key in store.list(""))
     store.close()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import hashlib
+import os
 import secrets
 import subprocess
 import sys
@@ -11,9 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from streamer.clock import ManualClock
 from streamer.errors import StoreRejected, StoreUnavailable
 from streamer.store.base import Store
 from streamer.store.opening import open_store
+from streamer.store.s3 import S3Store
+from streamer.store.s3_place import place
 from tests.faults.proxy import Fault, FaultProxy, clear
 from tests.store.s3server import S3Server
 
@@ -94,7 +97,8 @@ def test_prefixes_are_stores_of_their_own(s3: S3Server, prefix: str) -> None:
 # Large objects
 
 
-def test_parts_are_sent_only_where_the_key_names_the_content(s3: S3Server, prefix: str) -> None:
+def test_parts_are_sent_only_where_the_object_may_be_overwritten(s3: S3Server, prefix: str) -> None:
+    """Only a whole PUT can be conditional."""
     puts: list[str] = []
 
     def noted(method: str, target: str) -> Fault:
@@ -106,24 +110,54 @@ def test_parts_are_sent_only_where_the_key_names_the_content(s3: S3Server, prefi
         store = open_store(s3.settings(prefix, endpoint=proxy.endpoint))
         proxy.choose = noted
         data = secrets.token_bytes(_LARGE)
-        assert store.put("a/other.wav", data) is True
+        assert store.put("a/put.wav", data) is True
         assert len(puts) == 1
-        assert store.put("a/other.wav", data[1:] + b"x") is False
-        assert store.get("a/other.wav") == data
+        assert store.put("a/put.wav", data[1:] + b"x") is False
+        assert store.get("a/put.wav") == data
         puts.clear()
-        named = f"a/{hashlib.sha256(data).hexdigest()}.wav"
-        assert store.put(named, data) is True
+        store.replace("a/replaced.wav", data)
         assert sum("partNumber=" in target for target in puts) == 5
-        assert store.get(named) == data
+        assert store.get("a/replaced.wav") == data
+        puts.clear()
+        store.replace("a/replaced.wav", data[: 32 << 20])
+        assert len(puts) == 1
+        assert store.get("a/replaced.wav") == data[: 32 << 20]
 
 
 def test_writers_of_one_large_content_leave_it_whole(store: Store) -> None:
     data = secrets.token_bytes(_LARGE)
-    key = f"a/{hashlib.sha256(data).hexdigest()}.wav"
     with ThreadPoolExecutor(4) as pool:
-        won = list(pool.map(lambda _: store.put(key, data), range(4)))
-    assert any(won)
-    assert store.get(key) == data
+        list(pool.map(lambda _: store.replace("a/b.wav", data), range(4)))
+    assert store.get("a/b.wav") == data
+
+
+def test_what_is_replaced_is_handed_out_under_its_new_name(store: Store) -> None:
+    for name in ("first", "second"):
+        store.replace("a/b.wav", b"bytes", name)
+        answer = httpx.get(store.link("a/b.wav") or "", trust_env=False)
+        assert answer.headers["content-type"] == "audio/wav"
+        assert answer.headers["content-disposition"] == f'attachment; filename="{name}.wav"'
+
+
+def test_an_upload_that_takes_too_long_is_given_up(s3: S3Server, prefix: str) -> None:
+    clock = ManualClock()
+    store = S3Store(place(s3.settings(prefix), os.environ), clock, 60)
+    monotonic, calls = clock.monotonic, iter(range(100))
+    clock.monotonic = lambda: monotonic() + 20.0 * next(calls)  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable, match=r"of 41943040 bytes sent within 6 times store.timeout; raise it"):
+        store.replace("a/b.wav", bytes(_LARGE))
+    assert store.get("a/b.wav") is None
+
+
+def test_who_may_not_delete_is_told_which_right_is_missing(s3: S3Server, prefix: str) -> None:
+    store = open_store(s3.settings(prefix))
+    store.put("a/b", b"x")
+    with FaultProxy(s3.port, clear, give_up=5) as proxy:
+        refused = open_store(s3.settings(prefix, endpoint=proxy.endpoint))
+        proxy.choose = lambda method, target: Fault.FORBIDDEN if "delete" in target else Fault.NONE
+        with pytest.raises(StoreUnavailable, match=r"403 .*may not delete.*grant s3:DeleteObject"):
+            refused.delete("a/b")
+    assert store.get("a/b") == b"x"
 
 
 _RACER = """
@@ -173,6 +207,9 @@ def test_a_server_that_went_away_is_unavailable_until_it_is_back(s3: S3Server, s
         lambda: store.size("a/b"),
         lambda: store.read("a/b", 0, 1),
         lambda: list(store.list("a/")),
+        lambda: list(store.entries("a/")),
+        lambda: store.replace("a/b", b"y"),
+        lambda: store.delete("a/b"),
     ):
         with pytest.raises(StoreUnavailable, match=r"s3://streamer/.*no connection"):
             call()

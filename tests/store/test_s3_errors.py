@@ -45,6 +45,13 @@ def test_only_what_will_be_the_same_tomorrow_is_rejected(status: str, code: str,
     assert code in str(error)
 
 
+def test_of_a_list_to_delete_the_objects_own_code_counts() -> None:
+    said = "Generic S3 error: DeleteObjects request failed for key a/b: Access Denied (code: AccessDenied)"
+    found = answer(OSError(f"{said}\n\nDebug source:\nGeneric {{ code: ... }}"))
+    assert (found.status, found.code) == (None, "AccessDenied")
+    assert "Access Denied" in found.said
+
+
 @pytest.mark.parametrize(
     ("status", "code", "unclear", "absent"),
     [

@@ -91,6 +91,18 @@ def test_the_latest_is_the_highest_generation(store: Store) -> None:
     assert latest.generation == 10
 
 
+def test_all_verdicts_of_a_folder(store: Store) -> None:
+    verdicts = Verdicts(store)
+    assert verdicts.within(IDENTITY.folder) == []
+    written = [verdicts.settle(verdict(generation, generation=generation)) for generation in (1, 2, 10)]
+    for name in ("0000.wav", "verdict-x.json", "verdict-²", "verdict-².json", "verdict-3.json.bak"):
+        store.put(f"{IDENTITY.folder}/{name}", b"")
+    assert sorted(verdicts.within(IDENTITY.folder), key=lambda one: one.generation) == written
+    store.put(f"{IDENTITY.folder}/verdict-4.json", b"")
+    with pytest.raises(StoreRejected, match="unreadable verdict"):
+        verdicts.within(IDENTITY.folder)
+
+
 def test_an_id_that_is_new_costs_no_listing() -> None:
     class Unlisted(MemoryStore):
         def list(self, prefix: str) -> Iterator[str]:
