@@ -11,8 +11,9 @@ import msgspec
 
 from streamer.clock import Clock
 from streamer.engines.base import Samples
-from streamer.errors import RequestFailed
-from streamer.records import FailureCode, Outcome
+from streamer.errors import RequestFailed, StoreRejected
+from streamer.identity import Identity
+from streamer.records import Audio, FailureCode, Outcome
 from streamer.store.base import Store
 from streamer.store.deletion import bury
 from streamer.store.verdicts import Completed, Verdict, Verdicts, audio_key
@@ -115,14 +116,16 @@ class Replayer:
         if own is None or own.owner != claim.owner:
             return self._not_its_own(claim, own)
         standing = self._since(own)
-        current = standing[-1]
         if any(verdict.deleted for verdict in standing):
             return self._deleted(claim)
-        if not isinstance(current.state, Completed):
-            return _skipped(claim, Reason.FAILED, f"it ended as {current.state.code}: {current.state.message}")
-        found = Current(current, current.state, self._lost(current, current.state))
-        if current.run == self._run.label and not found.lost:
-            return self._promoted(standing[-2], found)
+        if not isinstance(own.state, Completed):  # what a redrive made of it is that one's
+            return _skipped(claim, Reason.FAILED, f"it ended as {own.state.code}: {own.state.message}")
+        states = [verdict.state for verdict in standing if isinstance(verdict.state, Completed)]
+        if len(states) < len(standing):
+            raise StoreRejected("a generation that failed follows one that completed; restore what stood there")
+        found = Current(standing[-1], states[-1], self._lost(claim.identity, states[-1].audio))
+        if standing[-1].run == self._run.label and len(states) > 1 and not found.lost:
+            return self._promoted(states[-2], found)
         return found
 
     def _not_its_own(self, claim: Claim, standing: Verdict | None) -> Ended:
@@ -151,28 +154,23 @@ class Replayer:
             bury(self._store, claim.identity, self._now())
         return _skipped(claim, Reason.DELETED, "its audio was deleted by `streamer delete`")
 
-    def _lost(self, verdict: Verdict, state: Completed) -> str:
-        audio = state.audio
-        size = self._store.size(audio_key(verdict.identity, audio))
+    def _lost(self, identity: Identity, audio: Audio) -> str:
+        size = self._store.size(audio_key(identity, audio))
         if size == audio.bytes:
             return ""
         return f"{audio.uri} is gone" if size is None else f"{audio.uri} has {size} bytes instead of {audio.bytes}"
 
     # How a record ends
 
-    def _promoted(self, before: Verdict, found: Current) -> Ended:
+    def _promoted(self, before: Completed, found: Current) -> Ended:
         """From what stands, so that it is said in the same words however often it is read."""
-        if not isinstance(before.state, Completed):
-            raise TypeError(
-                f"verdict {before.generation} of {before.identity.folder} was promoted, and did not complete"
-            )
         return Ended(
             outcome=Outcome.PROMOTED,
             generation=found.verdict.generation,
             made=found.state,
-            previous=before.state.audio,
+            previous=before.audio,
+            causes=causes(before, found.state),
             decided_at=found.verdict.decided_at,
-            causes=causes(before.state, found.state),
         )
 
     def _same(self, found: Current, master: Master) -> Ended:

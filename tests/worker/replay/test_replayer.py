@@ -1,0 +1,443 @@
+"""What a replay does with each record: the table, the modes, failures. Shipped workers on the in-memory cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamer.engines.base import Synthesizer
+from streamer.errors import DeadLetterLimit, NotInitialised, StopWorker
+from streamer.identity import Identity
+from streamer.kafka.base import Message
+from streamer.records import FOLLOWS, TASK_ID, TRACEPARENT, SpeechReplayed
+from streamer.settings import Audio
+from streamer.store.deletion import bury
+from streamer.store.verdicts import Completed
+from streamer.voices import Voice, Voices
+from streamer.worker.replay.run import Mode
+from tests.worker.builders import TOPIC, VOICES, Rig, ScriptedEngine, rules
+from tests.worker.replay.rig import (
+    ANOTHER,
+    AS_EVER,
+    DIFFERENT,
+    FAILED,
+    IDENTICAL,
+    PROMOTED,
+    SKIPPED,
+    Deployed,
+    Fickle,
+    Heard,
+    ReplayRig,
+    file_of,
+    outcomes,
+    told,
+    tone,
+)
+
+MODES = list(Mode)
+
+
+def spoken(*ids: str, deployed: Deployed = AS_EVER, **fields: Any) -> ReplayRig:
+    """A rig whose service has spoken these."""
+    rig = ReplayRig()
+    for id in ids or ("a",):
+        rig.publish(id, f"the text of {id}" if "event" not in fields else None, **fields)
+    rig.speak(deployed)
+    return rig
+
+
+def the_only(replayed: list[SpeechReplayed]) -> SpeechReplayed:
+    assert len(replayed) == 1
+    return replayed[0]
+
+
+# Modes
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_same_bytes_are_identical(mode: Mode) -> None:
+    rig = spoken("a", "b")
+    before = rig.verdicts("a"), rig.files("a")
+    replayed = rig.replay(rig.run(mode))
+    assert told(replayed) == [(IDENTICAL, [])] * 2
+    assert (rig.verdicts("a"), rig.files("a")) == before
+    one = replayed[0]
+    assert one.audio == one.previous
+    assert one.audio is not None
+    assert (one.run, one.generation, one.message, one.code) == ("run/1", 1, "", None)
+    assert (one.text, one.voice) == ("the text of a", "plain")
+    assert one.engine is not None
+    assert one.engine.name == "tone"
+
+
+def test_verify_writes_no_audio_and_no_verdict() -> None:
+    rig = spoken("a", "b")
+    rig.store.calls.clear()
+    replayed = rig.replay(rig.run(Mode.VERIFY), ANOTHER)
+    assert outcomes(replayed) == [DIFFERENT] * 2
+    written = {key for operation, key in rig.store.calls if operation in ("put", "replace", "delete")}
+    assert all(key.startswith("groups/") for key in written)
+    assert replayed[0].audio is not None
+    assert replayed[0].audio.sha256 not in "".join(rig.files("a"))
+
+
+def test_regenerate_keeps_the_audio_and_leaves_the_old_one_current() -> None:
+    rig = spoken("a")
+    old = file_of(rig.verdicts("a")[0])
+    one = the_only(rig.replay(rig.run(Mode.REGENERATE), ANOTHER))
+    assert (one.outcome, one.reasons, one.generation) == (DIFFERENT, ["engine"], 1)
+    assert len(rig.verdicts("a")) == 1
+    assert one.audio is not None
+    assert one.previous is not None
+    new = one.audio.uri.removeprefix("memory:///")
+    assert rig.files("a") == sorted([old, new])
+    assert one.previous.uri.endswith(old)
+
+
+def test_promote_makes_it_the_current_one() -> None:
+    rig = spoken("a")
+    one = the_only(rig.replay(rig.run(Mode.PROMOTE), ANOTHER))
+    first, second = rig.verdicts("a")
+    assert (one.outcome, one.reasons, one.generation) == (PROMOTED, ["engine"], 2)
+    assert (second.owner, second.fingerprint, second.run) == (first.owner, first.fingerprint, "run/1")
+    assert isinstance(first.state, Completed)
+    assert isinstance(second.state, Completed)
+    assert (one.audio, one.previous) == (second.state.audio, first.state.audio)
+    assert rig.files("a") == sorted([file_of(first), file_of(second)])
+    assert rig.completed()[0].audio == first.state.audio  # tts.completed keeps its one result
+
+
+def test_what_is_current_is_made_again_by_the_next_run() -> None:
+    """And a run that is begun anew under its name is another one."""
+    rig = spoken("a")
+    rig.replay(rig.run(Mode.PROMOTE), ANOTHER)
+    again = the_only(rig.replay(rig.run(Mode.PROMOTE, number=2), ANOTHER))
+    assert (again.outcome, again.generation, again.run) == (IDENTICAL, 2, "run/2")
+    back = the_only(rig.replay(rig.run(Mode.PROMOTE, "back"), AS_EVER))
+    assert (back.outcome, back.generation, back.reasons) == (PROMOTED, 3, ["engine"])
+    assert [verdict.run for verdict in rig.verdicts("a")] == ["", "run/1", "back/1"]
+    first = rig.verdicts("a")[0].state
+    assert isinstance(first, Completed)
+    assert back.audio == first.audio
+    assert the_only(rig.replay(rig.run(Mode.VERIFY, "check"), AS_EVER)).outcome == IDENTICAL
+
+
+def test_a_promoted_id_is_answered_by_the_service_as_ever() -> None:
+    """Its own verdict stands; a repeat of the request is a duplicate."""
+    rig = spoken("a")
+    rig.replay(rig.run(Mode.PROMOTE), ANOTHER)
+    rig.publish("a", "the text of a")
+    rig.speak()
+    assert len(rig.completed()) == 1
+
+
+# The table
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_whoever_does_not_own_the_verdict_is_skipped(mode: Mode) -> None:
+    rig = spoken("a")
+    rig.publish("a", "the text of a")
+    rig.publish("a", "another text")
+    rig.speak()
+    rig.publish("late")
+    replayed = rig.replay(rig.run(mode))
+    assert told(replayed) == [
+        (IDENTICAL, []),
+        (SKIPPED, ["duplicate"]),
+        (SKIPPED, ["conflict"]),
+        (SKIPPED, ["undecided"]),
+    ]
+    assert replayed[1].message == "the record at partition 0, offset 0 has the same id and request"
+    assert replayed[3].audio is replayed[3].previous is None
+    assert len(rig.verdicts("a")) == 1
+    assert rig.verdicts("late") == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_cannot_be_decoded_is_skipped(mode: Mode) -> None:
+    rig = ReplayRig()
+    rig.cluster.append(Message(topic=TOPIC, key=b"its own", value=b"junk", partition=0))
+    rig.speak()
+    one = the_only(rig.replay(rig.run(mode)))
+    assert (one.outcome, one.reasons, one.id) == (SKIPPED, ["undecodable"], rig.failed()[0].id)
+    assert one.message
+    record = rig.cluster.logs("tts.replayed")[0].read(0, 10)[0][0]
+    assert record.key == b"its own"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_failed_is_left_to_a_redrive(mode: Mode) -> None:
+    rig = spoken("a", deployed=Deployed(engine=refusing))
+    assert rig.failed()[0].code == "synthesis_failed"
+    one = the_only(rig.replay(rig.run(mode)))
+    assert told([one]) == [(SKIPPED, ["failed"])]
+    assert one.message.startswith("it ended as synthesis_failed: injected")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("promoted", [False, True])
+def test_what_was_deleted_stays_deleted(mode: Mode, promoted: bool) -> None:
+    rig = spoken("a")
+    if promoted:
+        rig.replay(rig.run(Mode.PROMOTE, "before"), ANOTHER)
+    bury(rig.store, Identity("shop", "a"), 1)
+    run = rig.run(mode)
+    assert told(rig.replay(run)) == [(SKIPPED, ["deleted"])]
+    assert rig.files("a") == []
+    assert all(verdict.deleted for verdict in rig.verdicts("a"))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_redrive_owns_its_generation(mode: Mode) -> None:
+    rig = spoken("a", deployed=Deployed(engine=refusing))
+    rig.publish("a", "the text of a", headers=((FOLLOWS, b"1"),))
+    rig.publish("a", "the text of a", headers=((FOLLOWS, b"1"),))  # the same once more
+    rig.publish("a", "the text of a", headers=((FOLLOWS, b"2"),))  # what did not fail
+    rig.publish("a", "the text of a", headers=((FOLLOWS, b"x"),))
+    rig.speak()
+    replayed = rig.replay(rig.run(mode), ANOTHER)
+    redriven = PROMOTED if mode is Mode.PROMOTE else DIFFERENT
+    assert told(replayed) == [
+        (SKIPPED, ["failed"]),
+        (redriven, ["engine"]),
+        (SKIPPED, ["duplicate"]),
+        (SKIPPED, ["conflict"]),
+        (SKIPPED, ["conflict"]),
+    ]
+    assert replayed[1].generation == (3 if mode is Mode.PROMOTE else 2)
+    owners = [verdict.owner.offset for verdict in rig.verdicts("a")]
+    assert owners == ([0, 1, 1] if mode is Mode.PROMOTE else [0, 1])
+
+
+def test_expiry_is_no_matter(tmp_path: Path) -> None:
+    events = rules(tmp_path)
+    rig = ReplayRig()
+    soon = int(rig.clock.now() * 1000) + 1_000
+    rig.publish("a", expires_at=soon)
+    rig.publish("b", None, event={"type": "paid", "data": '{"n": 1}'})
+    rig.speak(Deployed(events=events))
+    rig.clock.advance(1_000_000)
+    assert outcomes(rig.replay(rig.run(), Deployed(events=events))) == [IDENTICAL] * 2
+
+
+def test_what_is_replayed_is_keyed_and_headed_as_a_result() -> None:
+    rig = ReplayRig()
+    rig.publish("a", headers=((TRACEPARENT, b"trace"),), metadata={"order": "1"}, output_name="a.wav", callback="c")
+    rig.speak()
+    one = the_only(rig.replay(rig.run()))
+    record = rig.cluster.logs("tts.replayed")[0].read(0, 10)[0][0]
+    assert (record.key, record.headers) == (b"shop/a", ((TASK_ID, b"a"), (TRACEPARENT, b"trace")))
+    assert (one.metadata, one.output_name, one.callback) == ({"order": "1"}, "a.wav", "c")
+    assert (one.position.topic, one.position.partition, one.position.offset) == (TOPIC, 0, 0)
+
+
+# Files that are gone
+
+
+def test_verify_tells_a_file_that_is_gone_or_cut() -> None:
+    rig = spoken("gone", "cut", "other")
+    gone, cut = rig.lose("gone"), file_of(rig.verdicts("cut")[0])
+    rig.store.replace(cut, b"RIFF")
+    rig.lose("other")
+    run = rig.run()
+    process = rig.replaying(run)
+    process.until(lambda: rig.finished(run))
+    assert told(rig.replayed()) == [(DIFFERENT, ["missing"])] * 3
+    assert rig.replayed()[0].message == f"memory:///{gone} is gone"
+    assert "has 4 bytes instead of" in rig.replayed()[1].message
+    again = rig.replay(rig.run(name="other"), ANOTHER)
+    assert again[2].reasons == ["engine", "missing"]
+    assert rig.files("gone") == []
+
+
+@pytest.mark.parametrize("mode", [Mode.REGENERATE, Mode.PROMOTE])
+def test_a_lost_file_is_restored_by_the_same_bytes(mode: Mode) -> None:
+    rig = spoken("gone", "cut")
+    gone, cut = rig.lose("gone"), file_of(rig.verdicts("cut")[0])
+    whole = rig.objects()[cut]
+    rig.store.replace(cut, b"RIFF")
+    run, log = rig.run(mode), Heard()
+    rig.replaying(run, log=log).until(lambda: rig.finished(run))
+    assert told(rig.replayed()) == [(IDENTICAL, [])] * 2
+    assert rig.files("gone") == [gone]
+    assert rig.objects()[cut] == whole
+    assert log.warnings[0] == (f"memory:///{gone} is gone", {"task_id": "gone"})
+
+
+def test_a_lost_file_is_replaced_by_promoting_other_bytes() -> None:
+    rig = spoken("a")
+    lost = rig.lose("a")
+    assert outcomes(rig.replay(rig.run(Mode.PROMOTE), ANOTHER)) == [PROMOTED]
+    assert rig.files("a") == [file_of(rig.verdicts("a")[1])]
+    assert lost not in rig.files("a")
+
+
+# Why they differ
+
+RENAMED = Voices({"plain": Voice(name="plain", rate=190), "vip": Voice(name="vip", rate=135)}, "plain")
+SWAPPED = Voices(dict(VOICES._voices), "vip")
+EVENT = {"type": "paid", "data": '{"n": 7}'}
+
+
+@pytest.mark.parametrize(
+    ("deployed", "reasons", "message"),
+    [
+        (Deployed(engine=lambda: tone(0.006)), ["engine"], "engine: tone 2+0.005 → tone 2+0.006"),
+        (Deployed(voices=RENAMED), ["voice"], "voice: plain "),
+        (Deployed(voices=SWAPPED), ["voice"], "→ vip "),
+        (Deployed(audio=Audio(format="flac")), ["format"], "wav at 24000 Hz in .wav → flac at 24000 Hz in .flac"),
+        (Deployed(audio=Audio(sample_rate=16_000)), ["format"], "wav at 24000 Hz in .wav → wav at 16000 Hz in .wav"),
+        (Deployed(engine=Fickle), ["nondeterminism"], "nothing that is recorded changed"),
+    ],
+)
+def test_a_difference_has_its_reason(deployed: Deployed, reasons: list[str], message: str) -> None:
+    rig = spoken("a")
+    one = the_only(rig.replay(rig.run(), deployed))
+    assert (one.outcome, one.reasons) == (DIFFERENT, reasons)
+    assert message in one.message
+
+
+def test_a_corrected_template_says_both_texts(tmp_path: Path) -> None:
+    old = Deployed(events=rules(tmp_path, '[events.paid]\ntemplate = "ordr {{ data.n }} is paid"\n'))
+    new = Deployed(events=rules(tmp_path, '[events.paid]\ntemplate = "order {{ data.n }} is paid"\n'))
+    rig = spoken("a", deployed=old, event=EVENT)
+    one = the_only(rig.replay(rig.run(Mode.PROMOTE), new))
+    assert (one.outcome, one.reasons, one.text) == (PROMOTED, ["template", "text"], "order 7 is paid")
+    assert "text: 'ordr 7 is paid' → 'order 7 is paid'" in one.message
+
+
+def test_speech_that_is_rejected_is_made_again_with_the_same_next_seed() -> None:
+    rig = ReplayRig()
+    rig.publish("a", "[[silent:5]]", seed=5)
+    rig.speak()
+    one = the_only(rig.replay(rig.run()))
+    assert one.outcome == IDENTICAL
+    assert one.engine is not None
+    assert one.engine.seed == rig.completed()[0].engine.seed == 6
+
+
+# Failures
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_fails_now_leaves_what_stands(mode: Mode, tmp_path: Path) -> None:
+    good = Deployed(events=rules(tmp_path))
+    bad = Deployed(events=rules(tmp_path, '[events.paid]\ntemplate = "{{ data.missing.field }}"\n'))
+    rig = spoken("a", "b", deployed=good, event=EVENT)
+    before = rig.verdicts("a"), rig.files("a")
+    replayed = rig.replay(rig.run(mode), bad)
+    assert outcomes(replayed) == [FAILED] * 2
+    one = replayed[0]
+    state = before[0][0].state
+    assert isinstance(state, Completed)
+    assert (one.code, one.previous, one.audio) == ("template_error", state.audio, None)
+    assert "missing" in one.message
+    assert (rig.verdicts("a"), rig.files("a")) == before
+
+
+def engine(**trouble: Any) -> ScriptedEngine:
+    made = ScriptedEngine(10_000)
+    for name, value in trouble.items():
+        setattr(made, name, value)
+    return made
+
+
+def refusing() -> Synthesizer:
+    return engine(fails=Everything())
+
+
+class Everything(set[Any]):
+    def __contains__(self, any: object) -> bool:
+        return True
+
+
+FAILURES: dict[str, tuple[Callable[[], Synthesizer], str]] = {
+    "the engine fails": (refusing, "synthesis_failed"),
+    "the engine breaks": (lambda: engine(raises=RuntimeError("broken")), "synthesis_failed"),
+    "it is silent": (lambda: engine(silent={"the text of a": Everything()}), "speech_rejected"),
+    "no sound": (lambda: engine(mute=Everything()), "text_empty"),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("failure", FAILURES)
+def test_failures_of_the_engine(failure: str, mode: Mode) -> None:
+    broken, code = FAILURES[failure]
+    rig = spoken("a")
+    one = the_only(rig.replay(rig.run(mode), Deployed(engine=broken)))
+    assert (one.outcome, one.code) == (FAILED, code)
+    assert len(rig.verdicts("a")) == 1
+
+
+def test_a_voice_that_is_gone() -> None:
+    rig = spoken("a", voice="vip")
+    one = the_only(rig.replay(rig.run(), Deployed(voices=Voices({"plain": Voice(name="plain")}, "plain"))))
+    assert (one.outcome, one.code) == (FAILED, "voice_unknown")
+
+
+def test_audio_that_the_store_refuses() -> None:
+    rig = spoken("a")
+    rig.store.refuses = lambda key: key.endswith(".wav")
+    one = the_only(rig.replay(rig.run(Mode.PROMOTE), ANOTHER))
+    assert (one.outcome, one.code) == (FAILED, "store_rejected")
+    assert len(rig.verdicts("a")) == 1
+
+
+def test_a_broken_engine_stops_the_run() -> None:
+    """As it stops the service: nothing is made again by it, and everything would be said to have failed."""
+    rig = spoken(*map(str, range(60)))
+    run = rig.run()
+    process = rig.replaying(run, Deployed(engine=refusing))
+    with pytest.raises(DeadLetterLimit) as stopped:
+        process.until(lambda: rig.finished(run), turns=2000)
+    assert stopped.value.exit_code == 2
+    process.worker.close()
+    assert len(rig.replayed()) < 30
+    assert outcomes(rig.replay(run, AS_EVER)).count(IDENTICAL) >= 30
+    assert len(rig.replayed()) == 60
+
+
+def test_a_store_that_is_down_is_waited_for() -> None:
+    rig = spoken(*map(str, range(10)))
+    run = rig.run(Mode.PROMOTE)
+    process = rig.replaying(run, ANOTHER)
+    process.turn(3)
+    rig.store.down = True
+    process.turn(50)
+    rig.store.down = False
+    process.until(lambda: rig.finished(run), turns=2000)
+    assert outcomes(rig.replayed()) == [PROMOTED] * 10
+
+
+def test_an_unreadable_verdict_stops_the_run_and_says_which() -> None:
+    rig = spoken("a")
+    key = f"{Identity('shop', 'a').folder}/verdict-1.json"
+    rig.store.replace(key, b"{")
+    run = rig.run()
+    with pytest.raises(StopWorker, match="unreadable verdict"):
+        rig.replaying(run).until(lambda: rig.finished(run))
+
+
+def test_without_its_topic_a_run_says_how_it_is_made() -> None:
+    rig = spoken("a")
+    del rig.cluster._topics["tts.replayed"]
+    with pytest.raises(NotInitialised, match=r"no topic tts\.replayed .*run `streamer topics`"):
+        rig.replaying(rig.run())
+    Rig.worker(rig)  # the service does without
+
+
+# Whatever shares the batch
+
+
+@pytest.mark.parametrize("rows", [1, 3, 8])
+def test_bytes_are_the_same_whatever_shared_the_batch(rows: int) -> None:
+    rig = ReplayRig(partitions=2)
+    for number in range(30):
+        rig.publish(str(number), "word " * (1 + number * 7 % 13), partition=number % 2)
+    rig.speak(Deployed(engine=lambda: tone(rows=4, cost_per_character=0.001)))
+    replayed = rig.replay(rig.run(), Deployed(engine=lambda: tone(rows=rows, cost_per_character=0.002)))
+    assert outcomes(replayed) == [IDENTICAL] * 30
