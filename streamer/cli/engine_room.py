@@ -67,7 +67,8 @@ def engine_room(settings: Settings, codecs: Codecs, clock: Clock, log: Log, metr
             liveness=liveness,
         )
     finally:
-        engine_thread.close(timeout=2)  # it has child processes; what else there is ends with this one
+        engine_thread.close(timeout=2)  # it has child processes
+        pool.close(timeout=2)  # what was interrupted is still to be said; what else there is ends with this process
 
 
 def leave(name: str, work: Callable[[], int]) -> NoReturn:

@@ -79,7 +79,7 @@ class Rounds:
         if not self._entering:
             self._entering = self._admission.take(empty=self._engine.empty)
             if self._entering:
-                self._note({task.tenure for task in self._entering})
+                self._note(dict.fromkeys(task.tenure for task in self._entering))
 
     def done(self, noting: Noting, outcome: Outcome) -> list[Task]:
         """What waited for this, to be admitted now. Errors: StopWorker where the store refuses notes."""
@@ -144,10 +144,10 @@ class Rounds:
             )
         return self._opening.pop(tenure, [])
 
-    def _note(self, tenures: set[Tenure]) -> None:
+    def _note(self, tenures: dict[Tenure, None]) -> None:
         """Write anew the notes of these, and the one that still says that somebody is alone."""
         if self._alone is not None and self._alone.alive:
-            tenures.add(self._alone)
+            tenures[self._alone] = None
         under_way: dict[Tenure, list[int]] = {tenure: [] for tenure in tenures}
         company = 0
         for task in self._admission.under_way():
@@ -157,7 +157,7 @@ class Rounds:
         if not self._admission.exclusive:
             company = max(2, company)  # others may join
         self._alone = self._entering[0].tenure if company == 1 else None
-        self._unwritten = tenures
+        self._unwritten = set(tenures)
         for tenure, offsets in under_way.items():
             if tenure.page is not None:
                 note = Note(under_way=offsets, company=company, suspects=dict(tenure.suspects or {}))

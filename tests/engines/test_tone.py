@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -101,6 +105,39 @@ def test_raise_takes_everything_with_it() -> None:
         engine.step()
     assert engine.step() == []
     samples(finish_one(engine, "one")[0])
+
+
+def test_crash_kills_its_process() -> None:
+    program = (
+        "import time; from streamer.engines.tone import ToneSynthesizer; from streamer.settings import Tone; "
+        "from tests.engines.contract import utterance; engine = ToneSynthesizer(Tone(), time.sleep); "
+        "engine.submit(utterance('one')); engine.submit(utterance('two [[crash]]')); print('so far', flush=True); "
+        "engine.step(); print('no further')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL, "so far\n")
+
+
+def test_hang_never_returns() -> None:
+    class Enough(Exception):
+        pass
+
+    naps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 100:
+            raise Enough
+
+    engine = ToneSynthesizer(Tone(step_limit=3), sleep)
+    engine.submit(utterance("[[hang]]"))
+    with pytest.raises(Enough):
+        engine.step()
+    assert sum(naps) > engine.profile.step_limit
+
+
+def test_the_step_limit_leaves_time_for_the_work_of_a_step() -> None:
+    assert opened(step_limit=2, cost_per_character=0.5).profile.step_limit == 2 + SLICE * 0.5
 
 
 def test_out_of_memory_with_neighbours_only() -> None:

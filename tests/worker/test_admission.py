@@ -163,3 +163,88 @@ def test_out_of_memory_in_company_is_charged_to_nobody() -> None:
     engine = admission(waiting, attempts=1)
     assert engine.out_of_memory(engine.take()) == []
     assert [one.attempts for one in waiting] == [0, 0, 0]
+
+
+def suspects(*companies: int) -> list[Task]:
+    made = tasks(*[10] * len(companies))
+    for one, company in zip(made, companies, strict=True):
+        one.company = company
+    return made
+
+
+def test_suspects_go_in_no_larger_company_than_each_may_have() -> None:
+    waiting = suspects(3, 3, 3, 2, 5, 1, 5)
+    engine = admission(waiting)
+    rounds = []
+    while taken := engine.take():
+        rounds.append([waiting.index(one) for one in taken])
+        for one in taken:
+            engine.leave(one)
+    assert rounds == [[0, 1, 2], [3, 4], [5], [6]]
+
+
+def test_suspects_share_no_more_than_the_capacity() -> None:
+    a, b, c = waiting = suspects(9, 9, 9)
+    engine = admission(waiting, capacity=20)
+    assert engine.take() == [a, b]
+    engine.leave(a)
+    assert engine.take() == []  # none joins
+    engine.leave(b)
+    assert engine.take() == [c]
+
+
+def test_suspects_are_apart_from_everything_up_to_the_durable_verdict() -> None:
+    before, after = tasks(10, 10)
+    (suspect,) = suspects(1)
+    engine = admission([before])
+    assert engine.take() == [before]
+    engine.add(suspect)
+    engine.add(after)
+    engine.spoken(before)
+    assert engine.take() == []
+    engine.kept(before)
+    assert engine.take(empty=False) == []  # something cancelled is still in the engine
+    assert engine.take() == [suspect]
+    assert engine.exclusive
+    engine.spoken(suspect)
+    assert list(engine.under_way()) == [suspect]
+    assert engine.take() == []
+    engine.kept(suspect)
+    assert engine.take() == [after]
+    assert not engine.exclusive
+
+
+def test_speech_of_a_dead_tenure_is_under_way_until_the_pool_is_done_with_it() -> None:
+    (before,), (suspect,) = tasks(10), suspects(1)
+    engine = admission([before])
+    engine.take()
+    engine.spoken(before)
+    engine.forget([before])
+    engine.add(suspect)
+    assert engine.take() == []
+    engine.kept(before)
+    assert engine.take() == [suspect]
+
+
+def test_a_suspect_without_memory_stays_one_and_a_forgotten_one_goes() -> None:
+    a, b, c = waiting = suspects(3, 3, 3)
+    engine = admission(waiting)
+    assert engine.take() == waiting
+    assert engine.out_of_memory([b]) == []
+    engine.leave(a)
+    engine.leave(c)
+    assert engine.take() == [b]
+    engine.leave(b)
+    engine.add(a)
+    engine.forget([a])
+    assert engine.take() == []
+
+
+def test_who_has_used_up_its_attempts_is_exhausted() -> None:
+    (a,) = waiting = tasks(10)
+    engine = admission(waiting, attempts=2)
+    states = []
+    for attempts in range(4):
+        a.attempts = attempts
+        states.append(engine.exhausted(a))
+    assert states == [False, False, True, True]

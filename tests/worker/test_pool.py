@@ -9,9 +9,9 @@ from prometheus_client import CollectorRegistry
 from streamer.clock import SystemClock
 from streamer.observe.metrics import Metrics
 from streamer.store.verdicts import Verdict
-from streamer.worker.pool import Done, Job, Loading, Outcome, Standing, ThreadPool, Work
+from streamer.worker.pool import Done, Job, Loading, Noting, Outcome, Standing, ThreadPool, Work
 from streamer.worker.task import Task
-from tests.worker.builders import task
+from tests.worker.builders import task, tenure
 
 _PATIENCE = 10.0
 FOUND = Standing(None, None)
@@ -119,6 +119,27 @@ def test_a_schema_is_asked_for_and_each_operation_timed() -> None:
         for operation in ("look_up", "load_schema", "keep_speech", "keep_failure")
     }
     assert counts == {"look_up": 2, "load_schema": 1, "keep_speech": 0, "keep_failure": 0}
+
+
+def test_closing_waits_for_what_was_submitted_within_its_bound() -> None:
+    begun, going = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        going.wait(_PATIENCE)
+
+    pool = ThreadPool(1, SystemClock())
+    done: list[str] = []
+    try:
+        pool.submit([Noting(tenure(), "clear_attempts", wait)])
+        pool.submit([Noting(tenure(), "clear_attempts", lambda: done.append("cleared"))])
+        assert begun.wait(_PATIENCE)
+        pool.close(timeout=0.01)
+        assert done == []
+    finally:
+        going.set()
+    pool.close(timeout=_PATIENCE)
+    assert done == ["cleared"]
 
 
 def test_what_a_job_may_compute_counts_as_no_time_under_way(pool: ThreadPool) -> None:

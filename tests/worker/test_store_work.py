@@ -6,6 +6,7 @@ import pytest
 from streamer.clock import ManualClock
 from streamer.errors import StoreUnavailable
 from streamer.records import FailureCode
+from streamer.worker.pool import Noting
 from streamer.worker.store_work import StoreWork
 from tests.worker.builders import ScriptedEngine, TroubledStore, journal, service, task, tenure
 
@@ -29,6 +30,15 @@ def test_each_is_handed_out_once_in_order(work: StoreWork) -> None:
     work.keep_failure(one, FailureCode.EXPIRED, "too late")
     assert [job.operation for job in work.jobs()] == ["look_up", "keep_speech", "keep_failure"]
     assert work.jobs() == []
+
+
+def test_notes_go_the_same_way(work: StoreWork, clock: ManualClock) -> None:
+    noting = Noting(tenure(), "note_attempts", lambda: None)
+    work.note(noting)
+    assert work.jobs() == [noting]
+    work.unavailable(noting, DOWN)
+    clock.advance(1)
+    assert work.jobs() == [noting]
 
 
 def test_long_speech_may_be_encoded_for_longer_than_the_watchdog_waits_for_a_store(work: StoreWork) -> None:

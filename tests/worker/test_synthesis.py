@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from streamer.clock import ManualClock, SystemClock
+from streamer.engines.base import Failure, Speech
 from streamer.errors import EngineError
 from streamer.worker.synthesis import Broken, EngineHost, EngineThread, Heard, NotSpoken, Spoken
 from tests.worker.builders import ScriptedEngine, task, tenure
@@ -33,6 +34,40 @@ def test_what_is_submitted_is_spoken(host: EngineHost) -> None:
     assert all(isinstance(one, Spoken) and one.at == ManualClock().now() for one in heard)
     assert host.collect() == []
     assert not host.turn()
+
+
+def test_it_is_empty_only_when_what_was_cancelled_is_gone(host: EngineHost, engine: ScriptedEngine) -> None:
+    engine.held.add("slow")
+    slow = task("a", "slow")
+    states = [host.empty]
+    host.submit([slow])
+    states.append(host.empty)
+    host.turn()
+    states.append(host.empty)
+    host.cancel([slow])
+    states.append(host.empty)
+    host.turn()
+    states.append(host.empty)
+    assert states == [True, False, False, False, True]
+
+
+def test_a_step_is_overdue_after_a_tenth_of_its_limit(engine: ScriptedEngine) -> None:
+    clock = ManualClock()
+    host, seen = EngineHost(engine, clock), []
+    step = engine.step
+
+    def slow() -> list[Speech | Failure]:
+        for _ in range(2):
+            seen.append((host.empty, host.overdue))
+            clock.advance(0.11 * engine.profile.step_limit)
+        seen.append((host.empty, host.overdue))
+        return step()
+
+    engine.step = slow  # type: ignore[method-assign]
+    host.submit([task()])
+    host.turn()
+    assert seen == [(False, False), (False, True), (False, True)]
+    assert (host.empty, host.overdue) == (True, False)
 
 
 def test_one_that_fails_leaves_its_neighbours(host: EngineHost, engine: ScriptedEngine) -> None:
