@@ -37,7 +37,8 @@ class Place:
             for number in range(partitions):
                 self.cluster.append(Message(TOPIC, None, b"", partition=number))
             self.clock.advance(1)
-        self.verdicts = Verdicts(MemoryStore())
+        self.store = MemoryStore()
+        self.verdicts = Verdicts(self.store)
         topic = self.cluster.topic(TOPIC)
         if topic is None:
             raise AssertionError
