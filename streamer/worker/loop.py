@@ -85,6 +85,7 @@ class Worker:
         except RetentionPassed as error:
             self._starts.overtaken(error)
             self._forget_everything("retention took what was about to be read")
+            self._rewind()  # at once: the next poll might meet the same
             return
         if self._rewinding and not self._rewind():
             return

@@ -182,3 +182,70 @@ def test_a_small_limit_ends_in_the_same_place() -> None:
         ledger.settle(offset, settled())
     assert committed(ledger, 0).offset == count
     assert ledger.settled == ledger.settled_bytes == 0
+
+
+def bounded(base: int, end: int, commit: Commit | None = None) -> Ledger:
+    return Ledger(codec(), Finished(base, (), base), commit, end)
+
+
+def test_nothing_at_or_behind_the_end_is_taken_or_committed() -> None:
+    ledger = bounded(3, 6)
+    assert [offset for offset in (3, 5, 6, 7) if ledger.receive(offset)] == [3, 5]
+    assert (ledger.at_end, ledger.position) == (True, 6)
+    for offset in (5, 3):
+        ledger.settle(offset, settled())
+    assert committed(ledger).offset == 6
+    assert ledger.plan(LIMIT) is None
+
+
+def test_the_first_record_behind_the_end_passes_what_was_not_delivered_before_it() -> None:
+    ledger = bounded(3, 6)
+    assert not ledger.receive(9)
+    assert ledger.at_end
+    assert committed(ledger) == codec().encode(6, (), 6)
+
+
+@pytest.mark.parametrize("position", [6, 7, 100])
+def test_markers_are_passed_up_to_the_end(position: int) -> None:
+    ledger = bounded(3, 6)
+    ledger.receive(3)
+    ledger.settle(3, settled())
+    assert committed(ledger).offset == 4
+    assert not ledger.at_end  # the last record that was delivered says nothing about what follows
+    ledger.advance(position)
+    assert ledger.at_end
+    assert committed(ledger).offset == 6
+
+
+def test_an_unfinished_record_holds_back_the_end() -> None:
+    ledger = bounded(0, 3)
+    for offset in range(3):
+        ledger.receive(offset)
+    ledger.settle(2, settled())
+    ledger.advance(9)
+    assert codec().decode(committed(ledger)) == Finished(0, (0, 1), 3)
+
+
+def test_what_is_unfinished_in_a_commit_and_never_delivered_again_is_passed_at_the_end() -> None:
+    """Retention took it, or another record was never there: `position` says so."""
+    commit = codec().encode(1, (1, 2), 4)
+    ledger = Ledger(codec(), codec().decode(commit), commit, 5)
+    assert [offset for offset in (2, 3, 4, 5) if ledger.receive(offset)] == [2, 4]
+    for offset in (2, 4):
+        ledger.settle(offset, settled())
+    assert committed(ledger).offset == 5
+
+
+@pytest.mark.parametrize("base", [6, 8])
+def test_a_range_that_is_over_is_at_its_end(base: int) -> None:
+    commit = codec().encode(base, (), base)
+    ledger = bounded(base, 6, commit)
+    assert ledger.at_end
+    assert not ledger.receive(base)
+    assert ledger.plan(LIMIT) is None
+
+
+def test_without_an_end_there_is_always_more() -> None:
+    ledger = fresh()
+    ledger.advance(10**9)
+    assert not ledger.at_end

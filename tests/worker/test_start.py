@@ -90,3 +90,9 @@ def test_what_retention_left_is_remembered() -> None:
 def test_all_that_stood_in_the_metadata_may_be_gone() -> None:
     ledger = opened(codec().encode(2, (2,), 5), LOSS)
     assert [offset for offset in range(10, 12) if ledger.receive(offset)] == [10, 11]
+
+
+def test_what_retention_overtakes_stops_it() -> None:
+    starts = Starts(codec(), Groups(MemoryStore()), TOPIC_ID, "streamer", BOTH)
+    with pytest.raises(RetentionPassed, match="begins at 30"):
+        starts.overtaken(RetentionPassed("it begins at 30"))

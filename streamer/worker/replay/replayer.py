@@ -7,6 +7,8 @@ Only the record that owns its verdict is made again. Expiry is no matter: it was
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 
 from streamer.clock import Clock
@@ -123,10 +125,10 @@ class Replayer:
         states = [verdict.state for verdict in standing if isinstance(verdict.state, Completed)]
         if len(states) < len(standing):
             raise StoreRejected("a generation that failed follows one that completed; restore what stood there")
-        found = Current(standing[-1], states[-1], self._lost(claim.identity, states[-1].audio))
-        if standing[-1].run == self._run.label and len(states) > 1 and not found.lost:
-            return self._promoted(states[-2], found)
-        return found
+        for (_, before), (verdict, state) in pairwise(zip(standing, states, strict=True)):
+            if verdict.run == self._run.label and not self._lost(claim.identity, state.audio):
+                return self._promoted(before, state, verdict)  # once, though another run may have followed it
+        return Current(standing[-1], states[-1], self._lost(claim.identity, states[-1].audio))
 
     def _not_its_own(self, claim: Claim, standing: Verdict | None) -> Ended:
         """As judge.judge has it for the service, which emitted nothing for this record, or a conflict."""
@@ -162,15 +164,15 @@ class Replayer:
 
     # How a record ends
 
-    def _promoted(self, before: Completed, found: Current) -> Ended:
+    def _promoted(self, before: Completed, state: Completed, verdict: Verdict) -> Ended:
         """From what stands, so that it is said in the same words however often it is read."""
         return Ended(
             outcome=Outcome.PROMOTED,
-            generation=found.verdict.generation,
-            made=found.state,
+            generation=verdict.generation,
+            made=state,
             previous=before.audio,
-            causes=causes(before, found.state),
-            decided_at=found.verdict.decided_at,
+            causes=causes(before, state),
+            decided_at=verdict.decided_at,
         )
 
     def _same(self, found: Current, master: Master) -> Ended:
