@@ -56,7 +56,7 @@ class AudioFiles:
             raise unavailable(str(error)) from error
 
     async def _completed(self, identity: Identity) -> Completed:
-        """Errors: Refused where there is no audio: 404 for not yet, 409 for never."""
+        """Errors: Refused where there is no audio: 404 for not yet, 409 for never, 410 for no longer."""
         verdict = await self._jobs.verdict(identity)
         if verdict is None and self._bridge.acknowledged(identity):
             detail = "Kafka has the request, and no worker has decided it yet; ask again"
@@ -67,9 +67,9 @@ class AudioFiles:
             raise unknown(identity)
         if isinstance(verdict.state, Failed):
             failed = verdict.state
-            status = HTTPStatus.CONFLICT
+            status, code = (HTTPStatus.GONE, "audio_gone") if verdict.deleted else (HTTPStatus.CONFLICT, "job_failed")
             raise Refused(
-                responses.problem(status, "job_failed", failed.message, state="failed", failure=failed.code, outcome="")
+                responses.problem(status, code, failed.message, state="failed", failure=failed.code, outcome="")
             )
         return verdict.state
 

@@ -24,6 +24,7 @@ from streamer.validation import Problem
 METHODS = ("GET", "HEAD")
 _MAX_FIELDS = 10
 _FOLLOWS = "its record on {0} follows, where it is not there yet"
+_DELETED = "deleted, text and audio; where its result was not committed before, it follows on tts.failed"
 
 
 class Asked(NamedTuple):
@@ -105,7 +106,7 @@ def described(verdict: Verdict) -> Job:
             retryable=known and FailureCode(state.code).retryable,
             attempts=state.attempts,
             decided_at=verdict.decided_at,
-            detail="decided; " + _FOLLOWS.format("tts.failed"),
+            detail=_DELETED if verdict.deleted else "decided; " + _FOLLOWS.format("tts.failed"),
         )
     recipe = state.recipe
     audio = AudioBody(**msgspec.structs.asdict(state.audio), link=paths.audio(identity.source, identity.id))

@@ -31,6 +31,8 @@ _COMMANDS = {
     "failed": "Group what failed by its code.",
     "replay": "Make the audio of a range again: compare or promote it.",
     "redrive": "Send what failed again.",
+    "delete": "Delete a person's audio.",
+    "gc": "Delete audio that no verdict names.",
     "synth": "Speak a JSONL file without Kafka.",
     "check": "Validate the configuration and reach every dependency.",
 }

@@ -18,6 +18,21 @@ class Buried(NamedTuple):
     """Audio files, those of attempts that lost included."""
 
 
+class Kept(NamedTuple):
+    """What stands of one identity."""
+
+    verdicts: list[Verdict]
+    """Tombstones among them, oldest first."""
+    objects: int
+    """Audio files."""
+
+
+def kept(store: Store, identity: Identity) -> Kept:
+    """Errors: those of the store."""
+    files = [key for key in store.list(f"{identity.folder}/") if generation_of(key) is None]
+    return Kept(_all(Verdicts(store), identity), len(files))
+
+
 def bury(store: Store, identity: Identity, now: int) -> Buried:
     """Tombstones first, then the audio: whoever meets a verdict meanwhile finds its audio or the tombstone.
 
@@ -44,6 +59,8 @@ def bury(store: Store, identity: Identity, now: int) -> Buried:
 
 
 def _standing(verdicts: Verdicts, identity: Identity) -> list[Verdict]:
-    """Those that are no tombstones, oldest first."""
-    read = (verdicts.read(identity, generation) for generation in verdicts.generations(identity))
-    return [verdict for verdict in read if verdict is not None and not verdict.deleted]
+    return [verdict for verdict in _all(verdicts, identity) if not verdict.deleted]
+
+
+def _all(verdicts: Verdicts, identity: Identity) -> list[Verdict]:
+    return sorted(verdicts.within(identity.folder), key=lambda verdict: verdict.generation)

@@ -7,7 +7,9 @@ import httpx
 import pytest
 
 from streamer.bridge.downloads import PART
+from streamer.identity import Identity
 from streamer.records import SpeechRequest
+from streamer.store.deletion import bury
 from streamer.store.memory import MemoryStore
 from tests.bridge.running import LostStore, decide, running, speak
 
@@ -137,6 +139,15 @@ def test_audio_that_was_deleted_is_gone(store: MemoryStore) -> None:
     decide(store, SpeechRequest(source="shop", id="2", text="hello"))
     response = fetch(store, "/jobs/2/audio?source=shop")
     assert (response.status_code, response.json()["code"]) == (410, "audio_gone")
+
+
+def test_audio_of_a_job_that_was_deleted_is_gone_for_good(store: MemoryStore) -> None:
+    bury(store, Identity("webhook", "订/1"), 7)
+    for method in ("GET", "HEAD"):
+        assert fetch(store, method=method).status_code == 410
+    problem = fetch(store, range="bytes=0-1").json()
+    assert (problem["code"], problem["state"], problem["failure"]) == ("audio_gone", "failed", "deleted")
+    assert problem["detail"] == "its audio was deleted by `streamer delete`"
 
 
 def test_audio_that_cannot_be_read_is_told_before_it_begins(store: LostStore) -> None:

@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from streamer.bridge import paths
+from streamer.identity import Identity
 from streamer.records import SpeechRequest
+from streamer.store.deletion import bury
 from streamer.store.memory import MemoryStore
 from tests.bridge.running import AUDIO, LostStore, decide, running
 
@@ -34,6 +36,26 @@ def test_a_finished_job_says_what_became_of_it() -> None:
             assert (failed["retryable"], failed["attempts"]) == (False, 1)
             head = await bridge.client.head("/jobs/1?source=shop")
             assert (head.status_code, head.content) == (200, b"")
+
+    asyncio.run(scenario())
+
+
+def test_a_deleted_job_says_so_and_its_request_is_not_spoken_again() -> None:
+    store = MemoryStore()
+    decide(store, SpeechRequest(source="webhook", id="1", text="hello"))
+    bury(store, Identity("webhook", "1"), 7)
+
+    async def scenario() -> None:
+        async with running(store=store) as bridge:
+            job = (await bridge.client.get("/jobs/1")).json()
+            assert (job["state"], job["code"], job["retryable"], job["decided_at"]) == ("failed", "deleted", False, 7)
+            assert job["detail"].startswith("deleted, text and audio")
+            again = await bridge.post({"id": "1", "text": "hello"})
+            assert (again.status_code, again.json()["status"]) == (200, "skipped")
+            assert (again.json()["state"], again.json()["code"], again.json()["link"]) == ("failed", "deleted", None)
+            other = await bridge.post({"id": "1", "text": "other words"})
+            assert (other.status_code, other.json()["code"]) == (409, "id_conflict")
+            assert bridge.records == []
 
     asyncio.run(scenario())
 
