@@ -12,7 +12,20 @@ from streamer import __version__, errors
 from streamer.cli import main
 from tests.cli.processes import environment, run
 
-_COMMANDS = ("kafka", "topics", "bridge", "worker", "demo", "submit", "follow", "replay", "synth", "check")
+_COMMANDS = (
+    "kafka",
+    "topics",
+    "bridge",
+    "worker",
+    "demo",
+    "submit",
+    "follow",
+    "replay",
+    "delete",
+    "gc",
+    "synth",
+    "check",
+)
 
 
 def test_help_names_every_command() -> None:
