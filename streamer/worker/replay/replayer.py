@@ -128,7 +128,11 @@ class Replayer:
         for (_, before), (verdict, state) in pairwise(zip(standing, states, strict=True)):
             if verdict.run == self._run.label and not self._lost(claim.identity, state.audio):
                 return self._promoted(before, state, verdict)  # once, though another run may have followed it
-        return Current(standing[-1], states[-1], self._lost(claim.identity, states[-1].audio))
+        lost = self._lost(claim.identity, states[-1].audio)
+        again = self._verdicts.read(claim.identity, standing[-1].generation) if lost else None
+        if again is not None and again.deleted:  # its verdict first, then the file
+            return self._deleted(claim)
+        return Current(standing[-1], states[-1], lost)
 
     def _not_its_own(self, claim: Claim, standing: Verdict | None) -> Ended:
         """As judge.judge has it for the service, which emitted nothing for this record, or a conflict."""

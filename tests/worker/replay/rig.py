@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
@@ -24,7 +24,7 @@ from streamer.worker.loop import Worker
 from streamer.worker.replay.run import Mode, Range, Run
 from streamer.worker.start import Allowed
 from streamer.worker.synthesis import EngineHost
-from tests.worker.builders import CODECS, NO_EVENTS, TOPIC, VOICES, HandPool, Rig, Running
+from tests.worker.builders import CODECS, NO_EVENTS, TOPIC, VOICES, HandPool, Rig, Running, ScriptedEngine
 
 
 def tone(seconds: float = 0.005, **settings: float) -> ToneSynthesizer:
@@ -201,3 +201,33 @@ def told(replayed: list[SpeechReplayed]) -> list[tuple[str, list[str]]]:
 
 
 IDENTICAL, DIFFERENT, PROMOTED, FAILED, SKIPPED = (outcome.value for outcome in Outcome)
+
+
+def spoken(*ids: str, deployed: Deployed = AS_EVER, **fields: Any) -> ReplayRig:
+    """A rig whose service has spoken these."""
+    rig = ReplayRig()
+    for id in ids or ("a",):
+        rig.publish(id, f"the text of {id}" if "event" not in fields else None, **fields)
+    rig.speak(deployed)
+    return rig
+
+
+def the_only(replayed: list[SpeechReplayed]) -> SpeechReplayed:
+    assert len(replayed) == 1
+    return replayed[0]
+
+
+def engine(**trouble: Any) -> ScriptedEngine:
+    made = ScriptedEngine(10_000)
+    for name, value in trouble.items():
+        setattr(made, name, value)
+    return made
+
+
+def refusing() -> Synthesizer:
+    return engine(fails=Everything())
+
+
+class Everything(set[Any]):
+    def __contains__(self, any: object) -> bool:
+        return True

@@ -1,57 +1,37 @@
-"""What a replay does with each record: the table, the modes, failures. Shipped workers on the in-memory cluster."""
+"""What a replay does with each record, by its table and its mode. Shipped workers on the in-memory cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from streamer.engines.base import Synthesizer
-from streamer.errors import DeadLetterLimit, NotInitialised, StopWorker
 from streamer.identity import Identity
 from streamer.kafka.base import Message
-from streamer.records import FOLLOWS, TASK_ID, TRACEPARENT, SpeechReplayed
-from streamer.settings import Audio
+from streamer.records import FOLLOWS, TASK_ID, TRACEPARENT
 from streamer.store.deletion import bury
 from streamer.store.verdicts import Completed
-from streamer.voices import Voice, Voices
 from streamer.worker.replay.run import Mode
-from tests.worker.builders import TOPIC, VOICES, Rig, ScriptedEngine, rules
+from tests.worker.builders import TOPIC, rules
 from tests.worker.replay.rig import (
     ANOTHER,
     AS_EVER,
     DIFFERENT,
-    FAILED,
     IDENTICAL,
     PROMOTED,
     SKIPPED,
     Deployed,
-    Fickle,
     Heard,
     ReplayRig,
     file_of,
     outcomes,
+    refusing,
+    spoken,
+    the_only,
     told,
-    tone,
 )
 
 MODES = list(Mode)
-
-
-def spoken(*ids: str, deployed: Deployed = AS_EVER, **fields: Any) -> ReplayRig:
-    """A rig whose service has spoken these."""
-    rig = ReplayRig()
-    for id in ids or ("a",):
-        rig.publish(id, f"the text of {id}" if "event" not in fields else None, **fields)
-    rig.speak(deployed)
-    return rig
-
-
-def the_only(replayed: list[SpeechReplayed]) -> SpeechReplayed:
-    assert len(replayed) == 1
-    return replayed[0]
 
 
 # Modes
@@ -274,170 +254,3 @@ def test_a_lost_file_is_replaced_by_promoting_other_bytes() -> None:
     assert outcomes(rig.replay(rig.run(Mode.PROMOTE), ANOTHER)) == [PROMOTED]
     assert rig.files("a") == [file_of(rig.verdicts("a")[1])]
     assert lost not in rig.files("a")
-
-
-# Why they differ
-
-RENAMED = Voices({"plain": Voice(name="plain", rate=190), "vip": Voice(name="vip", rate=135)}, "plain")
-SWAPPED = Voices(dict(VOICES._voices), "vip")
-EVENT = {"type": "paid", "data": '{"n": 7}'}
-
-
-@pytest.mark.parametrize(
-    ("deployed", "reasons", "message"),
-    [
-        (Deployed(engine=lambda: tone(0.006)), ["engine"], "engine: tone 2+0.005 → tone 2+0.006"),
-        (Deployed(voices=RENAMED), ["voice"], "voice: plain "),
-        (Deployed(voices=SWAPPED), ["voice"], "→ vip "),
-        (Deployed(audio=Audio(format="flac")), ["format"], "wav at 24000 Hz in .wav → flac at 24000 Hz in .flac"),
-        (Deployed(audio=Audio(sample_rate=16_000)), ["format"], "wav at 24000 Hz in .wav → wav at 16000 Hz in .wav"),
-        (Deployed(engine=Fickle), ["nondeterminism"], "nothing that is recorded changed"),
-    ],
-)
-def test_a_difference_has_its_reason(deployed: Deployed, reasons: list[str], message: str) -> None:
-    rig = spoken("a")
-    one = the_only(rig.replay(rig.run(), deployed))
-    assert (one.outcome, one.reasons) == (DIFFERENT, reasons)
-    assert message in one.message
-
-
-def test_a_corrected_template_says_both_texts(tmp_path: Path) -> None:
-    old = Deployed(events=rules(tmp_path, '[events.paid]\ntemplate = "ordr {{ data.n }} is paid"\n'))
-    new = Deployed(events=rules(tmp_path, '[events.paid]\ntemplate = "order {{ data.n }} is paid"\n'))
-    rig = spoken("a", deployed=old, event=EVENT)
-    one = the_only(rig.replay(rig.run(Mode.PROMOTE), new))
-    assert (one.outcome, one.reasons, one.text) == (PROMOTED, ["template", "text"], "order 7 is paid")
-    assert "text: 'ordr 7 is paid' → 'order 7 is paid'" in one.message
-
-
-def test_speech_that_is_rejected_is_made_again_with_the_same_next_seed() -> None:
-    rig = ReplayRig()
-    rig.publish("a", "[[silent:5]]", seed=5)
-    rig.speak()
-    one = the_only(rig.replay(rig.run()))
-    assert one.outcome == IDENTICAL
-    assert one.engine is not None
-    assert one.engine.seed == rig.completed()[0].engine.seed == 6
-
-
-# Failures
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_what_fails_now_leaves_what_stands(mode: Mode, tmp_path: Path) -> None:
-    good = Deployed(events=rules(tmp_path))
-    bad = Deployed(events=rules(tmp_path, '[events.paid]\ntemplate = "{{ data.missing.field }}"\n'))
-    rig = spoken("a", "b", deployed=good, event=EVENT)
-    before = rig.verdicts("a"), rig.files("a")
-    replayed = rig.replay(rig.run(mode), bad)
-    assert outcomes(replayed) == [FAILED] * 2
-    one = replayed[0]
-    state = before[0][0].state
-    assert isinstance(state, Completed)
-    assert (one.code, one.previous, one.audio) == ("template_error", state.audio, None)
-    assert "missing" in one.message
-    assert (rig.verdicts("a"), rig.files("a")) == before
-
-
-def engine(**trouble: Any) -> ScriptedEngine:
-    made = ScriptedEngine(10_000)
-    for name, value in trouble.items():
-        setattr(made, name, value)
-    return made
-
-
-def refusing() -> Synthesizer:
-    return engine(fails=Everything())
-
-
-class Everything(set[Any]):
-    def __contains__(self, any: object) -> bool:
-        return True
-
-
-FAILURES: dict[str, tuple[Callable[[], Synthesizer], str]] = {
-    "the engine fails": (refusing, "synthesis_failed"),
-    "the engine breaks": (lambda: engine(raises=RuntimeError("broken")), "synthesis_failed"),
-    "it is silent": (lambda: engine(silent={"the text of a": Everything()}), "speech_rejected"),
-    "no sound": (lambda: engine(mute=Everything()), "text_empty"),
-}
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("failure", FAILURES)
-def test_failures_of_the_engine(failure: str, mode: Mode) -> None:
-    broken, code = FAILURES[failure]
-    rig = spoken("a")
-    one = the_only(rig.replay(rig.run(mode), Deployed(engine=broken)))
-    assert (one.outcome, one.code) == (FAILED, code)
-    assert len(rig.verdicts("a")) == 1
-
-
-def test_a_voice_that_is_gone() -> None:
-    rig = spoken("a", voice="vip")
-    one = the_only(rig.replay(rig.run(), Deployed(voices=Voices({"plain": Voice(name="plain")}, "plain"))))
-    assert (one.outcome, one.code) == (FAILED, "voice_unknown")
-
-
-def test_audio_that_the_store_refuses() -> None:
-    rig = spoken("a")
-    rig.store.refuses = lambda key: key.endswith(".wav")
-    one = the_only(rig.replay(rig.run(Mode.PROMOTE), ANOTHER))
-    assert (one.outcome, one.code) == (FAILED, "store_rejected")
-    assert len(rig.verdicts("a")) == 1
-
-
-def test_a_broken_engine_stops_the_run() -> None:
-    """As it stops the service: nothing is made again by it, and everything would be said to have failed."""
-    rig = spoken(*map(str, range(60)))
-    run = rig.run()
-    process = rig.replaying(run, Deployed(engine=refusing))
-    with pytest.raises(DeadLetterLimit) as stopped:
-        process.until(lambda: rig.finished(run), turns=2000)
-    assert stopped.value.exit_code == 2
-    process.worker.close()
-    assert len(rig.replayed()) < 30
-    assert outcomes(rig.replay(run, AS_EVER)).count(IDENTICAL) >= 30
-    assert len(rig.replayed()) == 60
-
-
-def test_a_store_that_is_down_is_waited_for() -> None:
-    rig = spoken(*map(str, range(10)))
-    run = rig.run(Mode.PROMOTE)
-    process = rig.replaying(run, ANOTHER)
-    process.turn(3)
-    rig.store.down = True
-    process.turn(50)
-    rig.store.down = False
-    process.until(lambda: rig.finished(run), turns=2000)
-    assert outcomes(rig.replayed()) == [PROMOTED] * 10
-
-
-def test_an_unreadable_verdict_stops_the_run_and_says_which() -> None:
-    rig = spoken("a")
-    key = f"{Identity('shop', 'a').folder}/verdict-1.json"
-    rig.store.replace(key, b"{")
-    run = rig.run()
-    with pytest.raises(StopWorker, match="unreadable verdict"):
-        rig.replaying(run).until(lambda: rig.finished(run))
-
-
-def test_without_its_topic_a_run_says_how_it_is_made() -> None:
-    rig = spoken("a")
-    del rig.cluster._topics["tts.replayed"]
-    with pytest.raises(NotInitialised, match=r"no topic tts\.replayed .*run `streamer topics`"):
-        rig.replaying(rig.run())
-    Rig.worker(rig)  # the service does without
-
-
-# Whatever shares the batch
-
-
-@pytest.mark.parametrize("rows", [1, 3, 8])
-def test_bytes_are_the_same_whatever_shared_the_batch(rows: int) -> None:
-    rig = ReplayRig(partitions=2)
-    for number in range(30):
-        rig.publish(str(number), "word " * (1 + number * 7 % 13), partition=number % 2)
-    rig.speak(Deployed(engine=lambda: tone(rows=4, cost_per_character=0.001)))
-    replayed = rig.replay(rig.run(), Deployed(engine=lambda: tone(rows=rows, cost_per_character=0.002)))
-    assert outcomes(replayed) == [IDENTICAL] * 30
