@@ -41,16 +41,16 @@ class Deaths:
         self.rig, self.kills = rig, set(kills)
         self.companies: list[list[str]] = []
         """What was in the engine at each death."""
-        self._names = 0
+        self._names = 0  # so many were used
 
     def live(self, turns: int = 400) -> Running:
         """Under a new name each, until one has nothing left to do."""
-        while True:
-            self._names += 1
+        for self._names in range(20):
             worker = self.rig.worker(f"w{self._names}")
             if not self._dies(worker, turns):
                 return worker
             self.rig.clock.advance(SESSION)
+        raise AssertionError(f"a crash loop: {self.companies}")
 
     def _dies(self, worker: Running, turns: int) -> bool:
         for _ in range(turns):
@@ -67,6 +67,16 @@ class Deaths:
 @pytest.fixture
 def rig() -> Rig:
     return Rig(partitions=2, capacity=100_000)
+
+
+def until_asked(worker: Running, operation: str) -> None:
+    """Turn until the pool has a job of that kind, and has not begun with it."""
+    for _ in range(100):
+        worker.worker.turn()
+        if any(job.operation == operation for job in worker.pool.jobs):
+            return
+        worker.others()
+    raise AssertionError(f"no {operation}")
 
 
 def publish(rig: Rig, texts: Sequence[str]) -> None:
@@ -133,7 +143,7 @@ def test_while_the_store_is_down_nothing_enters_and_nothing_is_lost(rig: Rig) ->
     worker = rig.worker()
     worker.turn(5)
     rig.publish("a", "one")
-    worker.until(lambda: bool(worker.pool.jobs) or any(op == "get" for op, _ in rig.store.calls))
+    until_asked(worker, "note_attempts")
     rig.store.down = True
     for _ in range(50):
         worker.turn()
@@ -282,6 +292,48 @@ def test_the_share_of_a_dead_tenure_does_not_hold_the_others_up(rig: Rig) -> Non
     worker.worker.revoked([Partition(TOPIC, 0)])
     worker.until(lambda: bool(rig.completed()))
     assert worker.engine.submitted == ["two"]
+
+
+def test_nor_does_it_where_the_store_is_away(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.turn(5)
+    publish(rig, ["one", "two"])
+    until_asked(worker, "note_attempts")
+    rig.store.down = True
+    worker.pool.work()
+    worker.pool._done.reverse()  # of the two the dead one is heard of last, and not kept
+    worker.worker.revoked([Partition(TOPIC, 0)])
+    worker.turn()
+    rig.store.down = False
+    worker.until(lambda: bool(rig.completed()), 1000)
+    assert worker.engine.submitted == ["two"]
+
+
+def test_what_is_committed_is_suspected_no_longer(rig: Rig) -> None:
+    rig.publish("a", "one")
+    rig.worker("a").until(lambda: bool(rig.completed()))
+    assert note(rig).under_way == [0]
+    rig.clock.advance(SESSION)
+    rig.publish("b", "two")
+    rig.worker("b").until(lambda: len(rig.completed()) == 2, 2000)
+    assert note(rig) == Note(under_way=[1], company=2)
+
+
+def test_nobody_is_alone_while_what_was_cancelled_is_still_in_the_engine(rig: Rig) -> None:
+    publish(rig, ["hangs", "suspect"])
+    for partition in (0, 1):
+        leave_note(rig, Note(under_way=[0], company=2), partition)
+    worker = rig.worker()
+    worker.engine.held = {"hangs", "suspect"}
+    worker.until(lambda: bool(worker.engine.submitted))
+    (first,) = worker.engine.submitted
+    (second,) = {"hangs", "suspect"} - {first}
+    worker.worker.revoked([Partition(TOPIC, ["hangs", "suspect"].index(first))])
+    for _ in range(20):  # the step that it is in does not return
+        worker.worker.turn()
+        worker.pool.work()
+    assert not note(rig, ["hangs", "suspect"].index(second)).alone
+    worker.until(lambda: worker.engine.submitted == [first, second])
 
 
 def notes_pending(worker: Running) -> list[object]:
