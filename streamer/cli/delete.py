@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streamer.store.deletion import Buried
     from streamer.store.verdicts import Verdict
 
-_TIMEOUT = 10.0
+_TIMEOUT = 5.0
 _BRIDGE = "webhook"
 """bridge.webhook.SOURCE, which is not loaded for this."""
 

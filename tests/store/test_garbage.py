@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import pytest
 
 from streamer.errors import StoreRejected, StoreUnavailable
 from streamer.identity import Identity
-from streamer.store.base import Entry
+from streamer.store.base import Entry, Store
 from streamer.store.deletion import bury
 from streamer.store.disk import DiskStore
 from streamer.store.garbage import Garbage, Unread
 from streamer.store.memory import MemoryStore
+from streamer.store.opening import open_store
 from streamer.store.verdicts import Completed, Verdicts
 from tests.store.test_verdicts import IDENTITY, completed, verdict
 
@@ -242,19 +244,26 @@ def test_a_store_that_is_down_is_said(store: Aged) -> None:
         found(store)
 
 
-def test_on_a_disk(tmp_path: Path) -> None:
-    """With the ages and the leftovers that a real one has."""
-    store = DiskStore(tmp_path)
+@pytest.fixture(params=["disk", "s3"])
+def real(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "disk":
+        store: Store = DiskStore(tmp_path)
+    else:
+        store = open_store(request.getfixturevalue("s3").settings(f"garbage/{secrets.token_hex(8)}"))
+    yield store
+    store.close()
+
+
+def test_with_the_ages_that_a_real_store_tells(real: Store) -> None:
     kept = audio_key(b"kept")
-    store.replace(kept, b"kept")
-    store.replace(audio_key(b"lost"), b"lost")
-    store.put(f"{IDENTITY.folder}/.new-0123456789abcdef", b"x")
-    Verdicts(store).settle(verdict(state=naming(kept)))
-    [entry] = [entry for entry in store.entries("") if entry.key == kept]
-    assert list(Garbage(store, entry.modified - HOUR).found(never)) == []
-    garbage = Garbage(store, entry.modified + HOUR)
+    real.replace(kept, b"kept")
+    real.replace(audio_key(b"lost"), b"lost")
+    real.put(f"{IDENTITY.folder}/.new-0123456789abcdef", b"x")
+    Verdicts(real).settle(verdict(state=naming(kept)))
+    [entry] = [entry for entry in real.entries("") if entry.key == kept]
+    assert list(Garbage(real, entry.modified - HOUR).found(never)) == []
+    garbage = Garbage(real, entry.modified + HOUR)
     for one in garbage.found(never):
         assert isinstance(one, Entry)
         assert garbage.take(one)
-    assert set(store.list("")) == {kept, f"{IDENTITY.folder}/verdict-1.json"}
-    store.close()
+    assert set(real.list("")) == {kept, f"{IDENTITY.folder}/verdict-1.json"}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,15 @@ from streamer.store.base import Store
 from streamer.store.deletion import bury
 from streamer.store.encoding import encode
 from streamer.store.memory import MemoryStore
+from streamer.store.opening import open_store
+from streamer.store.s3 import REQUESTS
 from streamer.store.verdicts import Completed, Failed, Verdict, Verdicts, audio_key
 from streamer.worker.keeper import Keeper
 from streamer.worker.mastering import Mastering
 from streamer.worker.pool import Standing
 from streamer.worker.task import Task
+from tests.faults.proxy import Fault, FaultProxy, clear
+from tests.store.s3server import S3Server
 from tests.worker.builders import ScriptedEngine, TroubledStore, task
 
 SAMPLES = np.arange(2_400, dtype=np.int16)
@@ -347,3 +352,31 @@ def test_a_redrive_that_raced_a_deletion_buries_its_own(meddled: MeddledStore, m
     verdict = kept(keeper, again, SAMPLES)
     assert (verdict.deleted, verdict.generation, verdict.owner) == (True, 2, again.claim.owner)
     assert files(meddled) == []
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_the_longest_job_on_s3_is_within_what_the_watchdog_allows(s3: S3Server, deleted: bool) -> None:
+    """A redrive whose audio is gone when it looks, or whose predecessor was deleted; its audio goes in parts."""
+    counted: list[str] = []
+
+    def note(method: str, target: str) -> Fault:
+        counted.append(f"{method} {target.partition('?')[0].rpartition('/')[2]}")
+        return Fault.NONE
+
+    with FaultProxy(s3.port, clear, give_up=5) as proxy:
+        store = open_store(s3.settings(f"keeper/{secrets.token_hex(8)}", endpoint=proxy.endpoint))
+        keeper = keeper_of(store, ManualClock())
+        first = keeper.keep_failure(task(offset=1), "synthesis_failed", "why")
+        store.put(f"{first.identity.folder}/{'0' * 64}.wav", b"of an attempt that lost")
+        if deleted:
+            Verdicts(store).bury(first, 5)
+        gone = iter([None] if not deleted else [])
+        size = store.size
+        store.size = lambda key: next(gone, size(key))  # type: ignore[method-assign]
+        proxy.choose = note
+        assert kept(keeper, generation_two(), SAMPLES).deleted is deleted
+        store.close()
+    written = sum(call.startswith("PUT") and call.endswith(".wav") for call in counted)
+    assert written == (1 if deleted else 2)
+    unclear, repeated, parts = 1, 1.2, 8.4
+    assert (len(counted) - written + unclear) * repeated + written * parts <= REQUESTS
