@@ -108,5 +108,7 @@ class Metrics:
             registry=registry,
         )
         self.rewinds = Counter(
-            "streamer_rewinds", "Returns to committed() after an outcome that is unknown.", registry=registry
+            "streamer_rewinds",
+            "Returns to committed(): after an outcome that is unknown, or where retention overtook a replay.",
+            registry=registry,
         )
