@@ -9,14 +9,14 @@ the worker writes it again, or it is put back here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby, takewhile
 from typing import NamedTuple
 
 from streamer.errors import StoreError, StoreRejected
 from streamer.store.base import Entry, Store
 from streamer.store.keys import LEFTOVER
-from streamer.store.verdicts import Completed, Verdicts
+from streamer.store.verdicts import Completed, Verdict, Verdicts
 
 _AUDIO = re.compile(r"[0-9a-f]{64}/[0-9a-f]{64}\.[0-9a-z]{1,8}").fullmatch
 _LEFTOVER = re.compile(rf".+/{re.escape(LEFTOVER)}[0-9a-f]{{16}}", re.DOTALL).fullmatch
@@ -43,14 +43,16 @@ class Garbage:
     def found(self, stopped: Callable[[], bool]) -> Iterator[Entry | Unread]:
         """Folder by folder; reads the verdicts of those alone that hold something old. Ends early once `stopped`."""
         entries = takewhile(lambda _: not stopped(), self._store.entries(""))
-        for folder, members in groupby(entries, key=lambda entry: entry.key.rpartition("/")[0]):
+        for folder, group in groupby(entries, key=lambda entry: entry.key.rpartition("/")[0]):
+            members = list(group)
             old = [entry for entry in members if self._old(entry)]
             yield from (entry for entry in old if _LEFTOVER(entry.key))
             audio = [entry for entry in old if not _LEFTOVER(entry.key)]
             if not audio:
                 continue
             try:
-                named = self._named(folder)
+                # As listed: a request each, and no second listing. Whatever came since, `take` looks for.
+                named = _named(folder, self._verdicts.at(entry.key for entry in members))
             except StoreRejected as error:
                 yield Unread(folder, str(error))
                 continue
@@ -67,7 +69,7 @@ class Garbage:
         if _LEFTOVER(key):
             self._store.delete(key)
             return True
-        data = self._store.get(key)
+        data = None if key in self._named(folder) else self._store.get(key)
         if data is None:
             return False
         self._store.delete(key)
@@ -89,14 +91,18 @@ class Garbage:
         return False
 
     def _named(self, folder: str) -> dict[str, str]:
-        """The keys of the audio that verdicts name, and what a download of each is called."""
-        named = {}
-        for verdict in self._verdicts.within(folder):
-            if isinstance(verdict.state, Completed):
-                key = f"{folder}/{verdict.state.audio.uri.rpartition('/')[2]}"
-                named[key] = verdict.state.output_name or verdict.identity.id
-        return named
+        return _named(folder, self._verdicts.within(folder))
 
     def _old(self, entry: Entry) -> bool:
         """And of a kind that may be garbage."""
         return entry.modified < self._before and bool(_AUDIO(entry.key) or _LEFTOVER(entry.key))
+
+
+def _named(folder: str, verdicts: Iterable[Verdict]) -> dict[str, str]:
+    """The keys of the audio that they name, and what a download of each is called."""
+    named = {}
+    for verdict in verdicts:
+        if isinstance(verdict.state, Completed):
+            key = f"{folder}/{verdict.state.audio.uri.rpartition('/')[2]}"
+            named[key] = verdict.state.output_name or verdict.identity.id
+    return named

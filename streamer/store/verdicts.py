@@ -7,6 +7,8 @@ stands here when it is read again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from streamer.errors import StoreRejected
@@ -113,8 +115,12 @@ class Verdicts:
 
     def within(self, folder: str) -> list[Verdict]:
         """All that stand in an identity's folder, in no order."""
+        return self.at(self._store.list(f"{folder}/"))
+
+    def at(self, keys: Iterable[str]) -> list[Verdict]:
+        """Those of the keys that are verdicts."""
         found = []
-        for key in self._store.list(f"{folder}/"):
+        for key in keys:
             if generation_of(key) and (data := self._store.get(key)) is not None:
                 found.append(_decode(key, data))
         return found

@@ -29,9 +29,10 @@ class Aged(MemoryStore):
         super().__init__(lambda: self.at)
         self.at = NOW
         self.before: dict[str, Callable[[], object]] = {}
-        self.listed: list[str] = []
+        self.seen: list[str] = []
 
     def get(self, key: str) -> bytes | None:
+        self.seen.append(f"get {key}")
         self._happens("get")
         return super().get(key)
 
@@ -45,7 +46,7 @@ class Aged(MemoryStore):
         return super().put(key, data, download_name)
 
     def list(self, prefix: str) -> Iterator[str]:
-        self.listed.append(prefix)
+        self.seen.append(f"list {prefix}")
         return super().list(prefix)
 
     def _happens(self, operation: str) -> None:
@@ -145,10 +146,11 @@ def test_verdicts_are_read_only_where_something_is_old(store: Aged) -> None:
     store.at += 2 * HOUR
     young = Identity("shop", "young")
     write(store, b"second", young)
+    Verdicts(store).settle(msgspec.structs.replace(verdict(), identity=young))
     decide(store, audio_key(b"third"))
-    store.listed.clear()
+    store.seen.clear()
     assert keys(store) == {audio_key(b"first")}
-    assert f"{young.folder}/" not in store.listed
+    assert store.seen == [f"get {IDENTITY.folder}/verdict-1.json"], "and nothing is listed twice"
 
 
 def test_a_folder_with_a_verdict_that_cannot_be_read_is_left_alone_and_told(store: Aged) -> None:
