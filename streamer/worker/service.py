@@ -40,7 +40,10 @@ class Service:
         if not isinstance(found, Standing):
             raise TypeError(f"nothing to judge by: {found!r}")
         problem = task.generation_problem
-        if not problem and task.claim.generation > 1 and (reason := follows(task.claim, found.previous)):
+        owns = (
+            found.verdict is not None and found.verdict.owner == task.claim.owner
+        )  # then it did follow; or is deleted
+        if not problem and not owns and task.claim.generation > 1 and (reason := follows(task.claim, found.previous)):
             problem = f"header streamer-follows: {reason}"
         if problem:
             return self._results.conflict(task, problem, now)

@@ -40,7 +40,7 @@ def check(world: World) -> list[str]:
         problems.append(f"{job}: a result that nobody asked for")
     for job, claimants in claims.items():
         problems += [f"{job}: {problem}" for problem in _job(world, job, claimants, answers[job])]
-    problems += _conflicts(world, claims, failed) + check_store(world)
+    problems += _redriven(world, answers) + _conflicts(world, claims, failed) + check_store(world)
     commits = world.topics.commits(world.shared.settings.kafka.group)
     for log in world.topics.requests():
         commit = commits.get(log.partition)
@@ -68,7 +68,7 @@ def _job(world: World, job: Job, claimants: list[Published], answers: list[Resul
         problems.append(f"emitted at {place}, but {verdict.owner} owns the verdict")
     code = answer.code if isinstance(answer, SpeechFailed) else "ok"
     excused = {
-        "synthesis_failed": bool(world.seen & {"engine fails", "engine breaks"}),
+        "synthesis_failed": bool(world.seen & {"engine fails", "engine breaks"}) or world.often_interrupted,
         "speech_rejected": "speech flawed" in world.seen,
     }
     excused["deleted"] = deletion is not None
@@ -89,6 +89,19 @@ def _job(world: World, job: Job, claimants: list[Published], answers: list[Resul
             problems.append("the result says something else than its verdict")
     elif not verdict.deleted and (isinstance(verdict.state, Completed) or verdict.state.code != answer.code):
         problems.append("failed, but its verdict says something else")
+    return problems
+
+
+def _redriven(world: World, answers: dict[Job, list[Result]]) -> list[str]:
+    """A further generation follows a failure alone, and every failure that a redrive took found its successor."""
+    problems = []
+    for (identity, generation), found in answers.items():
+        followed = answers.get((identity, generation - 1), [])
+        if generation > 1 and found and not (followed and isinstance(followed[0], SpeechFailed)):
+            problems.append(f"{identity}: generation {generation}, and the one before did not fail")
+    for identity, generation in sorted(world.redrives.found, key=repr):
+        if not answers.get((identity, generation + 1)) and identity not in world.deletions.done:
+            problems.append(f"{identity}: generation {generation} failed and was redriven, and nothing came of it")
     return problems
 
 

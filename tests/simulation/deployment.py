@@ -6,6 +6,7 @@ import random
 
 from streamer.clock import ManualClock
 from streamer.kafka.base import Broker
+from streamer.records import SpeechRequest
 from streamer.store.base import Store
 from streamer.wire.confluent import ConfluentCodec
 from streamer.worker.assembly import Surroundings, assemble
@@ -57,9 +58,9 @@ class Deployment:
         return Surroundings(
             self._broker,
             self._store,
-            EngineHost(SimEngine(self._striker, f"r{self.revision}", self.cured), self._clock),
+            EngineHost(SimEngine(self._striker, self.revision, self.cured), self._clock),
             pool,
-            shared.codecs._replace(requests=ConfluentCodec(shared.requests, self._registry, self._clock, None)),
+            shared.codecs._replace(requests=self.codec()),
             shared.voices,
             shared.events[self.rules],
             self._clock,
@@ -67,3 +68,7 @@ class Deployment:
             shared.metrics,
             Liveness(self._clock),
         )
+
+    def codec(self) -> ConfluentCodec[SpeechRequest]:
+        """Of requests, as every process has one: what it knows of the registry is its own."""
+        return ConfluentCodec(self._shared.requests, self._registry, self._clock, None)

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from streamer.errors import BrokerError, StoreUnavailable
+from streamer.errors import BrokerError, RegistryUnavailable, StoreUnavailable
 from tests.simulation.faults import Crash, Striker
+
+_TROUBLED = 3
+"""How often faults strike an errand, also in the part of a history in which nothing else fails any more."""
 
 
 class Errand:
@@ -14,7 +17,7 @@ class Errand:
 
     def __init__(self, name: str, run: Callable[[], None]) -> None:
         self.name, self.run = name, run
-        self.running = False
+        self.running, self.tries = False, 0
 
 
 class Errands:
@@ -35,18 +38,24 @@ class Errands:
 
     def act(self) -> None:
         """Run one of them, from its beginning."""
+        nested = any(errand.running for errand in self._pending)
         idle = [errand for errand in self._pending if not errand.running]
         if not idle:
             return
         errand = self._striker.rng.choice(idle)
         errand.running = True
+        errand.tries += 1
         try:
             with self._striker.troubling(self._busy, self._elsewhere):
-                errand.run()
+                if nested or errand.tries > _TROUBLED:
+                    errand.run()
+                else:
+                    with self._striker.storm():
+                        errand.run()
             self._pending.remove(errand)
         except Crash:
-            self._striker.note(f"{errand.name} killed")
-        except (BrokerError, StoreUnavailable):
+            return
+        except (BrokerError, RegistryUnavailable, StoreUnavailable):
             return  # it says so and ends; somebody begins it anew
         finally:
             errand.running = False

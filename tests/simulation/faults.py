@@ -45,6 +45,13 @@ FAULTS = (
     "time to live ran out",
     "template mended between attempts",
     "deleted",
+    "poison kills with neighbours",
+    "poison kills alone",
+    "poison kills at the store",
+    "redrive stands still",
+    "redrive killed",
+    "two redrives at once",
+    "redriven twice",
 )
 
 
@@ -55,9 +62,11 @@ _RARE = (
     "transaction timed out",
     "membership lost in transaction",
     "registry away",
+    "redrive stands still",
+    "redrive killed",
 )
-"""They can only strike in a transaction, or where a schema is asked for, of which a history has few. In order: each
-draws its rate from the seed."""
+"""They can only strike in a transaction, where a schema is asked for, or a failure is sent again, of which a history
+has few. In order: each draws its rate from the seed."""
 
 
 class Crash(BaseException):
@@ -76,6 +85,8 @@ class Striker(Faults):
         self.acting = False
         self.elsewhere: Callable[[float], None] = lambda seconds: None
         """The acting process stands still for these seconds, in the middle of a call, and the others go on."""
+        self.interruptions = 0
+        """Deaths and evictions that were no record's fault. Who takes over cannot tell them from others."""
         self._in_transaction = False
         # A history has some kinds of trouble and not others, so that each also meets undisturbed neighbours.
         self._rates = {fault: rng.choice([0, 0.05, 0.2]) for fault in FAULTS}
@@ -95,10 +106,9 @@ class Striker(Faults):
         if self.holding():
             self.seen.add(fault)
 
-    def crash_point(self) -> None:
-        if self.strikes("crash"):
-            raise Crash
-        if self._in_transaction and self.strikes("crash in transaction"):
+    def crash_point(self, factor: float = 1.0) -> None:
+        if self.strikes("crash", factor) or (self._in_transaction and self.strikes("crash in transaction")):
+            self.interruptions += 1
             raise Crash
 
     @contextmanager
@@ -110,6 +120,15 @@ class Striker(Faults):
             yield
         finally:
             self.acting, self.holding, self.elsewhere = before
+
+    @contextmanager
+    def storm(self) -> Iterator[None]:
+        """Faults, also where all is calm by now."""
+        before, self.calm = self.calm, False
+        try:
+            yield
+        finally:
+            self.calm = before
 
     @contextmanager
     def calmly(self) -> Iterator[None]:

@@ -8,8 +8,8 @@ from streamer.errors import StoreRejected, StoreUnavailable
 from streamer.store.base import Entry
 from streamer.store.memory import MemoryStore
 from streamer.store.verdicts import generation_of
-from tests.simulation.faults import Striker
-from tests.simulation.workload import REFUSED
+from tests.simulation.faults import Crash, Striker
+from tests.simulation.workload import CHOKER, REFUSED
 
 
 class FaultyStore(MemoryStore):
@@ -33,6 +33,9 @@ class FaultyStore(MemoryStore):
         self._trouble()
         if key.endswith(".wav") and REFUSED.encode() in data:
             raise StoreRejected(f"{key}: injected")
+        if key.endswith(".wav") and CHOKER.encode() in data:
+            self._striker.note("poison kills at the store")
+            raise Crash
         super().replace(key, data)
         self._written(key)
 

@@ -65,6 +65,7 @@ class Process:
         """Why it must not be restarted."""
         self.asleep_until = 0.0
         """Stands still until then: SIGSTOP, or a machine that swaps."""
+        self._lives = 0
         self._start, self._striker, self._elsewhere = start, striker, elsewhere
 
     @property
@@ -95,6 +96,7 @@ class Process:
         self.life = None
 
     def kill(self) -> None:
+        self._striker.interruptions += self.life is not None
         self.life = None
 
     def _guarded(self, name: str, action: Callable[[], object]) -> None:
@@ -112,9 +114,14 @@ class Process:
 
     def _begin(self) -> None:
         try:
-            self.life = self._start(self.name)
+            self.life = self._start(self._instance())
         except (BrokerError, StoreUnavailable):
             return  # a process that cannot start is started again
+
+    def _instance(self) -> str:
+        """The same as before, mostly: some orchestrators give every start a name of its own."""
+        self._lives += 1
+        return f"{self.name}-{self._lives}" if self._striker.rng.random() < 0.2 else self.name
 
     def _work(self, pool: ManualPool) -> None:
         if not self._striker.strikes("store slow", 3):

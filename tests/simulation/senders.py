@@ -1,4 +1,4 @@
-"""Whoever writes to the request topic: producers, senders whose transaction is aborted, and a redrive."""
+"""Whoever writes to the request topic: producers, and senders whose transaction is aborted."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ from collections.abc import Callable
 from streamer.kafka.base import Broker, Partition
 from streamer.kafka.memory import MemoryCluster
 from tests.simulation.faults import Striker
-from tests.simulation.topics import Topics
-from tests.simulation.workload import EVENTS, TOPIC, Published, Sent, redrive
-
-_REDRIVEN = {"synthesis_failed": frozenset({"ok"}), "template_error": frozenset(EVENTS["broken"])}
-"""Codes of failures that are sent back, and how they may end then."""
+from tests.simulation.workload import TOPIC, Published, Sent
 
 
 class Senders:
@@ -23,15 +19,13 @@ class Senders:
         unsent: list[Sent],
         cluster: MemoryCluster,
         broker: Broker,
-        topics: Topics,
         striker: Striker,
         busy: Callable[[], bool],
     ) -> None:
         """`busy`: whether a worker holds a record."""
         self.unsent = unsent
         self.published: list[Published] = []
-        self._cluster, self._broker, self._topics, self._striker, self._busy = cluster, broker, topics, striker, busy
-        self._redriven: set[tuple[str, str]] = set()
+        self._cluster, self._broker, self._striker, self._busy = cluster, broker, striker, busy
 
     @property
     def _rng(self) -> random.Random:
@@ -57,23 +51,6 @@ class Senders:
         if self.published:
             producer.produce(self._rng.choice(self.published).sent.message)
         producer.abort(1)
-
-    def redrive(self, cured: set[str]) -> None:
-        """Send back what failed and can be cured, now and then twice."""
-        failed = self._topics.failed()
-        by_place = self.by_place()
-        for failure in failed:
-            key = (failure.source, failure.id)
-            original = by_place[failure.position.partition, failure.position.offset]
-            if failure.code not in _REDRIVEN or failure.generation > 1 or key in self._redriven:
-                continue
-            if failure.code == "synthesis_failed" and failure.code not in original.sent.expected:
-                continue  # the engine failed a text that is none of its poisons
-            self._redriven.add(key)
-            if failure.code == "synthesis_failed":
-                cured.add(original.sent.text)
-            for _ in range(self._rng.choice([1, 1, 2])):
-                self.publish(redrive(original, 1, _REDRIVEN[failure.code]))
 
     def by_place(self) -> dict[tuple[int, int], Published]:
         """By partition and offset."""

@@ -10,6 +10,7 @@ from streamer.wire.base import Codecs
 from tests.simulation.workload import TOPIC
 
 _ALL = 10_000
+_RESULTS = ("tts.completed", "tts.failed", "tts.replayed")
 
 
 class Topics:
@@ -26,6 +27,11 @@ class Topics:
 
     def failed(self) -> list[SpeechFailed]:
         return [self._codecs.failed.decode(record.value) for record in self._records("tts.failed")]
+
+    def settled(self) -> bool:
+        """No transaction is open: what died with one open hides what follows it, for a while."""
+        logs = [log for topic in _RESULTS for log in self._cluster.logs(topic)]
+        return all(log.stable == log.end for log in logs)
 
     def commits(self, group: str) -> dict[Partition, Commit]:
         return self._cluster.group(group).commits

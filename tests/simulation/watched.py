@@ -27,6 +27,7 @@ class _Listener:
 
     def lost(self, partitions: Sequence[Partition]) -> None:
         self._note("lost", partitions)
+        self._striker.interruptions += 1
         self._inner.lost(partitions)
 
     def _note(self, fault: str, partitions: Sequence[Partition]) -> None:

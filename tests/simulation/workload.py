@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from streamer.identity import Identity, derived_id, fingerprint, raw_fingerprint
-from streamer.kafka.base import Headers, Message
-from streamer.records import FOLLOWS, ORIGIN, Event, SpeechRequest
+from streamer.kafka.base import Message
+from streamer.records import Event, SpeechRequest
 
 TOPIC = "tts.requests"
 POISON = "poison"
@@ -21,6 +21,11 @@ FLAWED = "flawed"
 """Texts with this word are spoken as silence."""
 FLAWED_SEED = 5
 """So is every text with this seed, but not with the next one."""
+KILLER, LATE_KILLER, CHOKER = "killer", "late killer", "choker"
+"""Texts with these words kill the process that speaks them, that speaks them under an even revision, and that writes
+their audio, until they are cured."""
+KILLERS = {KILLER: 4, LATE_KILLER: 4, CHOKER: 4}
+"""Of every other history; and how often."""
 SCHEMA_ID = 7
 """What the registry calls the schema of requests; it knows no other."""
 
@@ -114,12 +119,13 @@ class Workload:
         """`framed`: encodes for readers that must ask a registry for the schema."""
         self._rng, self._encodings, self._partitions, self._now = rng, (encode, encode, encode, framed), partitions, now
         self.records: list[Sent] = []
+        self._kinds = _KINDS | rng.choice([{}, KILLERS])
         for number in range(rng.randint(6, 16)):
             self._add(f"id-{number}")
         rng.shuffle(self.records)
 
     def _add(self, name: str) -> None:
-        kind = self._rng.choices(list(_KINDS), list(_KINDS.values()))[0]
+        kind = self._rng.choices(list(self._kinds), list(self._kinds.values()))[0]
         partition = self._rng.randrange(self._partitions)
         words = "word " * self._rng.choice([1, 2, 3, 12])
         request = SpeechRequest(source="shop", id=name, text=words + name)
@@ -139,8 +145,10 @@ class Workload:
             request = SpeechRequest(source="shop", text=words + name)
         elif kind == "invalid":
             request, expected = SpeechRequest(source="shop", id=name, text=" "), {"text_empty"}
-        elif kind == POISON:
-            request, expected = SpeechRequest(source="shop", id=name, text=f"{POISON} {name}"), {"synthesis_failed"}
+        elif kind == POISON or kind in KILLERS:
+            request, expected = SpeechRequest(source="shop", id=name, text=f"{kind} {name}"), {"synthesis_failed"}
+            if kind == LATE_KILLER:
+                expected.add("ok")
         elif kind == REFUSED:
             request, expected = SpeechRequest(source="shop", id=name, text=f"{REFUSED} {name}"), {"store_rejected"}
         elif kind == FLAWED:
@@ -159,34 +167,12 @@ class Workload:
             other = SpeechRequest(source="shop", id=name, text=f"another {name}")
             self._send(other, self._rng.randrange(self._partitions), {"ok"})
 
-    def _send(self, request: SpeechRequest, partition: int, expected: set[str], headers: Headers = ()) -> None:
-        self.records.append(sent(self._rng.choice(self._encodings), request, partition, expected, headers))
+    def _send(self, request: SpeechRequest, partition: int, expected: set[str]) -> None:
+        self.records.append(sent(self._rng.choice(self._encodings), request, partition, expected))
 
 
-def sent(
-    encode: Encode,
-    request: SpeechRequest,
-    partition: int,
-    expected: set[str],
-    headers: Headers = (),
-    generation: int = 1,
-) -> Sent:
+def sent(encode: Encode, request: SpeechRequest, partition: int, expected: set[str]) -> Sent:
     identity = Identity(request.source, request.id) if request.id else None
     value = encode(request)
-    message = Message(
-        topic=TOPIC, key=identity.key if identity else None, value=value, headers=headers, partition=partition
-    )
-    return Sent(identity, generation, fingerprint(request), frozenset(expected), message, request.text or "")
-
-
-def redrive(original: Published, generation: int, expected: frozenset[str]) -> Sent:
-    """What the redrive of a failure publishes: the original's bytes, and which failure it follows."""
-    headers: Headers = (
-        (FOLLOWS, str(generation).encode()),
-        (ORIGIN, f"{original.partition}/{original.offset}".encode()),
-    )
-    message = original.sent.message
-    message = Message(topic=TOPIC, key=message.key, value=message.value, headers=headers, partition=original.partition)
-    return Sent(
-        original.sent.identity, generation + 1, original.sent.fingerprint, expected, message, original.sent.text
-    )
+    message = Message(topic=TOPIC, key=identity.key if identity else None, value=value, partition=partition)
+    return Sent(identity, 1, fingerprint(request), frozenset(expected), message, request.text or "")

@@ -15,15 +15,16 @@ from tests.simulation.errand import Errands
 from tests.simulation.faults import SESSION, Crash, FaultyRegistry, Striker
 from tests.simulation.faulty_store import FaultyStore
 from tests.simulation.process import Process
+from tests.simulation.redrives import Redrives
 from tests.simulation.senders import Senders
 from tests.simulation.shared import POLL, WINDOW, Shared
 from tests.simulation.topics import Topics
 from tests.simulation.watched import WatchedBroker
 from tests.simulation.workload import EVENTS, SCHEMA_ID, TOPIC, Workload
 
-_STEPS = 260
+_STEPS = 500
 _SETTLING_ROUNDS = 1500
-_ACTIONS = {"turn": 40, "engine": 22, "pool": 22, "time": 8, "publish": 8, "trouble": 4, "errand": 3}
+_ACTIONS = {"turn": 44, "engine": 30, "pool": 44, "time": 8, "publish": 8, "trouble": 4, "errand": 4}
 _TURNED = ("turn", "engine", "pool", "pool", "turn")
 
 
@@ -56,14 +57,27 @@ class World:
         registry = FaultyRegistry(self.striker, shared.requests.current)
         framed = ConfluentCodec(shared.requests, registry, self.clock, SCHEMA_ID).encode
         unsent = Workload(self.rng, shared.requests.encode, framed, partitions, now).records
-        self.senders = Senders(unsent, self.cluster, broker, self.topics, self.striker, self._busy)
+        self.senders = Senders(unsent, self.cluster, broker, self.striker, self._busy)
         self.deployment = Deployment(shared, broker, self.store, registry, self.striker, self.clock, self.rng)
         self.workers = [
             Process(f"worker-{number}", self.deployment.worker, self.striker, self._stands)
             for number in range(self.rng.randint(1, 3))
         ]
+        self._still: list[Process] = []
         self.errands = Errands(self.striker, self._meanwhile, self._busy)
         self.deletions = Deletions(self.store, self.topics, self.striker, self._busy)
+        self.redrives = Redrives(
+            self.cluster,
+            broker,
+            self.store,
+            self.deployment.codec,
+            self.topic_id,
+            self.topics,
+            self.senders,
+            self.striker,
+            self.deployment.cured,
+        )
+        self._to_redrive = self.rng.choice([0, 1, 2, 4])
         self._to_delete = self.rng.choice([0, 0, 1, 3])
         self.violations: list[str] = []
         self.cluster.metadata_limit = self.rng.choice([4096, 4096, 60, 57])
@@ -71,6 +85,11 @@ class World:
     @property
     def seen(self) -> set[str]:
         return self.striker.seen
+
+    @property
+    def often_interrupted(self) -> bool:
+        """So often that a record that was alone each time may have been taken for the cause."""
+        return self.striker.interruptions >= self.shared.settings.engine.attempts
 
     def run(self) -> None:
         for _ in range(_STEPS):
@@ -80,11 +99,9 @@ class World:
             self.senders.publish_next()
         for round_ in range(_SETTLING_ROUNDS):
             self._settle()
-            if round_ % 20 == 19:
-                self._redrive()
-                if self._quiet():
-                    self._look_back()
-                    return
+            if round_ % 20 == 19 and self._quiet():
+                self._look_back()
+                return
         self.violations.append("liveness: not everything ended once the faults had stopped")
 
     # One step of the troubled part
@@ -102,8 +119,6 @@ class World:
             self._errand()
         else:
             self._act(process, action)
-        if self.rng.random() < 0.01:
-            self._redrive()
 
     def _trouble(self, process: Process) -> None:
         kind = self.rng.choice(["leave", "sleep", "deploy", "metadata", "wait", "marker"])
@@ -111,6 +126,7 @@ class World:
             process.leave()
         elif kind == "sleep":
             process.asleep_until = self.clock.monotonic() + SESSION + 2
+            self.striker.interruptions += 1
             self.clock.advance(self.rng.choice([1.0, SESSION + 1]))
         elif kind == "deploy":
             self._deploy(process)
@@ -136,10 +152,15 @@ class World:
     def _errand(self) -> None:
         """Somebody has a command run, or begins one anew that did not end."""
         published = self.senders.published
-        if not self.errands.pending and self._to_delete and published:
+        if not self.errands.pending and self._to_delete and published and self.rng.random() < 0.5:
             self._to_delete -= 1
             identity = self.rng.choice(published).identity(self.topic_id)
             self.errands.start("delete", lambda: self.deletions.delete(identity))
+        elif not self.errands.pending and self._to_redrive and self.topics.failed():
+            self.redrives.cure()
+            for _ in range(min(self._to_redrive, self.rng.choice([1, 2]))):
+                self._to_redrive -= 1
+                self.errands.start("redrive", self.redrives.redrive)
         self.errands.act()
 
     def _act(self, process: Process, action: str) -> None:
@@ -152,23 +173,23 @@ class World:
         """The process stands still in the middle of a call. Its loop goes on while its pool or engine waits; and where
         that ended the process, the call ends too."""
         life = process.life
-        self._meanwhile(seconds, None if action in ("engine", "pool") else process)
+        self._still += [] if action in ("engine", "pool") else [process]
+        self._meanwhile(seconds)
+        self._still = [other for other in self._still if other is not process]
         if process.life is not life:
             raise Crash
 
-    def _meanwhile(self, seconds: float, stopped: Process | None = None) -> None:
-        """The others go on while `stopped` stands still in the middle of a call."""
+    def _meanwhile(self, seconds: float) -> None:
+        """Somebody stands still in the middle of a call, and the others go on."""
         self.clock.advance(seconds)
-        awake = [process for process in self.workers if process is not stopped]
+        self.striker.interruptions += seconds > SESSION
+        awake = [process for process in self.workers if process not in self._still]
         with self.striker.calmly():
             for _ in range(self.rng.choice([0, 4, 12]) if awake else 0):
                 for action in _TURNED:
                     self._act(self.rng.choice(awake), action)
                 if self.rng.random() < 0.1:
                     self._errand()
-
-    def _redrive(self) -> None:
-        self.senders.redrive(self.deployment.cured)
 
     def _busy(self) -> bool:
         return any(process.held for process in self.workers)
@@ -185,14 +206,13 @@ class World:
         self.clock.advance(0.05)
 
     def _quiet(self) -> bool:
+        """All that was sent has ended, and nothing more will be."""
+        if self.errands.pending or self._to_delete or (self._to_redrive and self.topics.failed()):
+            return False
         commits = self.topics.commits(self.shared.settings.kafka.group)
-        return (
-            not self.errands.pending
-            and not self._to_delete
-            and all(
-                (commit := commits.get(log.partition)) is not None and commit.offset >= log.end
-                for log in self.topics.requests()
-            )
+        return self.topics.settled() and all(
+            (commit := commits.get(log.partition)) is not None and commit.offset >= log.end
+            for log in self.topics.requests()
         )
 
     def _a_template_fails(self) -> bool:
