@@ -2,7 +2,8 @@
 
     own verdict?  →  the latest one  →  rendered, spoken and verified as ever  →  compared  →  tts.replayed
 
-Only the record that owns its verdict is made again. Expiry is no matter: it was decided long ago.
+Only the record that owns its verdict is made again. Expiry is no matter: it was decided long ago. The dead-letter limit
+holds as for the service: an engine or a template that is broken stops the run instead of failing everything in it.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ class Replayer:
         self, store: Store, mastering: Mastering, replayed: Replayed, run: Run, clock: Clock, journal: Journal
     ) -> None:
         self._store, self._verdicts = store, Verdicts(store)
-        self._inquiry = Inquiry(store, run, clock)
         self._mastering, self._replayed, self._run = mastering, replayed, run
         self._clock, self._journal = clock, journal
         self._writes = run.mode is not Mode.VERIFY
+        self._inquiry = Inquiry(store, run, clock, writes=self._writes)
 
     def look_up(self, task: Task) -> PoolOutcome:
         return self._inquiry.of(task)
