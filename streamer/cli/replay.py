@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from streamer.store.base import Store
     from streamer.worker.replay.joining import Asked, Joining
     from streamer.worker.replay.progress import Progress
+    from streamer.worker.replay.rehearsal import Forecast
     from streamer.worker.replay.run import Run
     from streamer.worker.replay.summary import Summary
     from streamer.worker.replay.watch import Watch
@@ -165,8 +166,8 @@ class _Office:
     # Its parts
 
     def rehearse(self, asked: Asked) -> int:
-        """Tell what would be done, on standard error."""
-        from streamer.cli.replay_output import flags, tell_ranges
+        """Tell what would be done."""
+        from streamer.cli.replay_output import flags, print_forecast, tell_ranges
 
         run, new = self._joining().find(asked)
         click.echo(f"run {run.label}{' would be begun' if new else ''}: {flags(run)}", err=True)
@@ -174,7 +175,32 @@ class _Office:
         if not new:
             standing = self._progress(run).look(_CALL)
             click.echo(f"{standing.done:,} of {standing.total:,} offsets are done", err=True)
+        print_forecast(self._forecast(run))
         return EXIT_DONE
+
+    def _forecast(self, run: Run) -> Forecast:
+        """Reads the records and what stands about them."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        from streamer.kafka.base import Partition
+        from streamer.render.events import Events
+        from streamer.voices import Voices
+        from streamer.wire.opening import open_codecs
+        from streamer.worker.replay.inquiry import Inquiry
+        from streamer.worker.replay.rehearsal import Rehearsal
+        from streamer.worker.task import TaskReader
+
+        settings, requests = self._settings, open_codecs(self._settings, self._clock).requests
+        events = Events.load(settings.events.file, Voices.load(settings.voices.file))
+        ranges = {Partition(self._topic.name, number): range for number, range in run.ranges.items() if range.size}
+        with ThreadPoolExecutor(settings.store.threads) as pool:
+            return Rehearsal(
+                self._broker.reader_from({partition: range.begin for partition, range in ranges.items()}),
+                TaskReader(requests, self._admin.cluster_id(_CALL), self._topic.id, events.ttl),
+                requests.load,
+                Inquiry(self._store, run, self._clock, writes=False),
+                pool,
+            ).forecast(ranges)
 
     def _joining(self) -> Joining:
         from streamer.store.verdicts import Verdicts

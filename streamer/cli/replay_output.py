@@ -14,6 +14,7 @@ import msgspec
 from streamer.clock import Clock
 from streamer.records import Outcome
 from streamer.worker.replay.progress import Standing
+from streamer.worker.replay.rehearsal import Forecast
 from streamer.worker.replay.run import Mode, Run
 from streamer.worker.replay.selection import read
 from streamer.worker.replay.summary import Summary
@@ -98,6 +99,13 @@ def display(clock: Clock) -> Show:
     """A bar where standard error is a terminal, else lines."""
     pace = Pace(clock)
     return Bar(pace).show if sys.stderr.isatty() else Lines(pace, clock).show
+
+
+def print_forecast(forecast: Forecast) -> None:
+    """On standard output."""
+    click.echo(f"{forecast.again:,} records would be made again")
+    for why, count in sorted(forecast.otherwise.items()):
+        click.echo(f"{count:,} would not: {why}")
 
 
 def print_summary(run: Run, summary: Summary, topic: str, *, as_json: bool) -> None:

@@ -18,7 +18,7 @@ from streamer.worker.judge import Claim, Decision, follows, judge
 from streamer.worker.pool import Found
 from streamer.worker.replay.causes import Cause, Reason, causes
 from streamer.worker.replay.replayed import Ended
-from streamer.worker.replay.run import Mode, Run
+from streamer.worker.replay.run import Run
 from streamer.worker.task import Task
 
 
@@ -38,10 +38,10 @@ class Current(Found, frozen=True):
 class Inquiry:
     """Thread safe. Errors: those of the store."""
 
-    def __init__(self, store: Store, run: Run, clock: Clock) -> None:
+    def __init__(self, store: Store, run: Run, clock: Clock, *, writes: bool) -> None:
+        """`writes`: whoever asks has written audio, which goes where it meets a tombstone."""
         self._store, self._verdicts = store, Verdicts(store)
-        self._run, self._clock = run, clock
-        self._writes = run.mode is not Mode.VERIFY
+        self._run, self._clock, self._writes = run, clock, writes
 
     def of(self, task: Task) -> Current | Ended:
         """Current: it is to be spoken; else how it ends."""
