@@ -43,7 +43,7 @@ def test_who_is_accused_of_a_death() -> None:
 @pytest.mark.parametrize("data", [b"", b"junk", b'{"under_way": "all"}', b'{"version": 2}'])
 def test_what_it_cannot_read_is_said(store: TroubledStore, attempts: Attempts, data: bytes) -> None:
     store.put(KEY, data)
-    with pytest.raises(StoreRejected, match="3-attempts.json"):
+    with pytest.raises(StoreRejected, match=r"3-attempts\.json"):
         attempts.page(3).read()
 
 
