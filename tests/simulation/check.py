@@ -8,6 +8,7 @@ from collections import defaultdict
 from streamer.identity import Identity
 from streamer.records import SpeechCompleted, SpeechFailed
 from streamer.store.verdicts import Completed, Verdicts
+from tests.simulation.check_replays import check_replays
 from tests.simulation.check_store import check_store
 from tests.simulation.workload import TOPIC, Published
 from tests.simulation.world import World
@@ -40,7 +41,8 @@ def check(world: World) -> list[str]:
         problems.append(f"{job}: a result that nobody asked for")
     for job, claimants in claims.items():
         problems += [f"{job}: {problem}" for problem in _job(world, job, claimants, answers[job])]
-    problems += _redriven(world, answers) + _conflicts(world, claims, failed) + check_store(world)
+    problems += _redriven(world, answers) + _conflicts(world, claims, failed)
+    problems += check_store(world) + check_replays(world)
     commits = world.topics.commits(world.shared.settings.kafka.group)
     for log in world.topics.requests():
         commit = commits.get(log.partition)
@@ -68,7 +70,7 @@ def _job(world: World, job: Job, claimants: list[Published], answers: list[Resul
         problems.append(f"emitted at {place}, but {verdict.owner} owns the verdict")
     code = answer.code if isinstance(answer, SpeechFailed) else "ok"
     excused = {
-        "synthesis_failed": bool(world.seen & {"engine fails", "engine breaks"}) or world.often_interrupted,
+        "synthesis_failed": world.engine_fails,
         "speech_rejected": "speech flawed" in world.seen,
     }
     excused["deleted"] = deletion is not None

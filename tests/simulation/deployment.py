@@ -9,8 +9,9 @@ from streamer.kafka.base import Broker
 from streamer.records import SpeechRequest
 from streamer.store.base import Store
 from streamer.wire.confluent import ConfluentCodec
-from streamer.worker.assembly import Surroundings, assemble
+from streamer.worker.assembly import Surroundings, assemble, assemble_replay
 from streamer.worker.liveness import Liveness
+from streamer.worker.replay.run import Run
 from streamer.worker.start import Allowed
 from streamer.worker.synthesis import EngineHost
 from tests.simulation.engine import SimEngine
@@ -50,6 +51,14 @@ class Deployment:
         pool = ManualPool(self._rng)
         around = self._around(pool)
         worker = assemble(around, self._shared.settings, instance, Allowed())
+        worker.begin(TOPIC)
+        return Life(worker, pool, around.engine)
+
+    def replay(self, run: Run, instance: str) -> Life:
+        """A process of a run that has begun. Errors: those of `assemble_replay` and `begin`."""
+        pool = ManualPool(self._rng)
+        around = self._around(pool)
+        worker = assemble_replay(around, self._shared.settings, run, instance)
         worker.begin(TOPIC)
         return Life(worker, pool, around.engine)
 

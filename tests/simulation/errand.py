@@ -46,7 +46,7 @@ class Errands:
         errand.running = True
         errand.tries += 1
         try:
-            with self._striker.troubling(self._busy, self._elsewhere):
+            with self._striker.troubling(errand.name, self._busy, self._elsewhere):
                 if nested or errand.tries > _TROUBLED:
                     errand.run()
                 else:

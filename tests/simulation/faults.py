@@ -44,6 +44,15 @@ FAULTS = (
     "event not wanted",
     "time to live ran out",
     "template mended between attempts",
+    "rebalance in a replay",
+    "lost in a replay",
+    "replay killed",
+    "published behind a range",
+    "a range that ends with a marker",
+    "replayed by another engine",
+    "promoted",
+    "two runs at once",
+    "deleted and replayed",
     "deleted",
     "poison kills with neighbours",
     "poison kills alone",
@@ -82,7 +91,7 @@ class Striker(Faults):
         self.seen: set[str] = set()
         self.holding: Callable[[], bool] = lambda: False
         """Whether the acting worker has a record admitted and uncommitted."""
-        self.acting = False
+        self.acting, self.actor = False, ""
         self.elsewhere: Callable[[float], None] = lambda seconds: None
         """The acting process stands still for these seconds, in the middle of a call, and the others go on."""
         self.interruptions = 0
@@ -112,14 +121,14 @@ class Striker(Faults):
             raise Crash
 
     @contextmanager
-    def troubling(self, holding: Callable[[], bool], elsewhere: Callable[[float], None]) -> Iterator[None]:
+    def troubling(self, actor: str, holding: Callable[[], bool], elsewhere: Callable[[float], None]) -> Iterator[None]:
         """Whatever is called within belongs to one process."""
-        before = self.acting, self.holding, self.elsewhere
-        self.acting, self.holding, self.elsewhere = True, holding, elsewhere
+        before = self.acting, self.actor, self.holding, self.elsewhere
+        self.acting, self.actor, self.holding, self.elsewhere = True, actor, holding, elsewhere
         try:
             yield
         finally:
-            self.acting, self.holding, self.elsewhere = before
+            self.acting, self.actor, self.holding, self.elsewhere = before
 
     @contextmanager
     def storm(self) -> Iterator[None]:

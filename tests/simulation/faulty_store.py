@@ -20,6 +20,8 @@ class FaultyStore(MemoryStore):
         self._striker = striker
         self.decided: dict[str, bytes] = {}
         """Every verdict as it was first put, by its key."""
+        self.writers: dict[str, set[str]] = {}
+        """Who wrote what kind of object: the ends of keys, by the process."""
 
     def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
         self._trouble()
@@ -64,6 +66,7 @@ class FaultyStore(MemoryStore):
             raise StoreUnavailable("injected")
 
     def _written(self, key: str) -> None:
+        self.writers.setdefault(self._striker.actor, set()).add(key.rpartition("/")[2])
         self._striker.crash_point()
         if self._striker.strikes("store answer lost"):
             raise StoreUnavailable(f"put {key}: injected, written")

@@ -45,6 +45,8 @@ class Life(NamedTuple):
     worker: Worker
     pool: ManualPool
     host: EngineHost
+    over: Callable[[], bool] = lambda: False
+    """Its work is done: it drains and leaves."""
 
 
 class Process:
@@ -53,16 +55,19 @@ class Process:
     def __init__(
         self,
         name: str,
-        start: Callable[[str], Life],
+        start: Callable[[str], Life | None],
         striker: Striker,
         elsewhere: Callable[[Process, str, float], None],
     ) -> None:
-        """`start` makes the process and begins; it may fail as a start may, and then is tried again. `elsewhere`: what
-        happens for some seconds while the process stands still in the middle of an action."""
-        self.name = name
+        """`start` makes the process and begins; it may fail as a start may, and then is tried again. None: there is
+        nothing to be done. `elsewhere`: what happens for some seconds while the process stands still in the middle of
+        an action."""
+        self.name, self.kind = name, "replay" if name.startswith("run-") else "worker"
         self.life: Life | None = None
         self.stopped = ""
         """Why it must not be restarted."""
+        self.ended = False
+        """There is nothing left for it to do."""
         self.asleep_until = 0.0
         """Stands still until then: SIGSTOP, or a machine that swaps."""
         self._lives = 0
@@ -80,10 +85,10 @@ class Process:
             return
         life = self.life
         if life is None:
-            if not self.stopped:
+            if not self.stopped and not self.ended:
                 self._guarded("start", self._begin)
         elif action == "turn":
-            self._guarded(action, life.worker.turn)
+            self._guarded(action, partial(self._turn, life))
         elif action == "engine":
             self._guarded(action, life.host.turn)
         else:
@@ -103,20 +108,32 @@ class Process:
         """Run what the process does, and let it die as a process would."""
         life = self.life
         try:
-            with self._striker.troubling(
-                lambda: life is not None and life.worker.held > 0, partial(self._elsewhere, self, name)
-            ):
+            with self._striker.troubling(self.name, lambda: self._holds(life), partial(self._elsewhere, self, name)):
                 action()
         except (Crash, Fenced):
+            if self._holds(life):
+                self._striker.seen.add(f"{self.kind} killed")
             self.life = None
         except StopWorker as error:
             self.life, self.stopped = None, f"{type(error).__name__}: {error}"
 
+    @staticmethod
+    def _holds(life: Life | None) -> bool:
+        return life is not None and life.worker.held > 0
+
     def _begin(self) -> None:
         try:
             self.life = self._start(self._instance())
+            self.ended = self.life is None
         except (BrokerError, StoreUnavailable):
             return  # a process that cannot start is started again
+
+    def _turn(self, life: Life) -> None:
+        if not life.over():
+            life.worker.turn()
+        elif life.worker.drain():
+            life.worker.close()
+            self.life, self.ended = None, True
 
     def _instance(self) -> str:
         """The same as before, mostly: some orchestrators give every start a name of its own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from streamer.kafka.base import Commit, Partition, Record
 from streamer.kafka.memory import MemoryCluster
 from streamer.kafka.memory_log import Log
-from streamer.records import SpeechCompleted, SpeechFailed
+from streamer.records import SpeechCompleted, SpeechFailed, SpeechReplayed
 from streamer.wire.base import Codecs
 from tests.simulation.workload import TOPIC
 
@@ -27,6 +27,9 @@ class Topics:
 
     def failed(self) -> list[SpeechFailed]:
         return [self._codecs.failed.decode(record.value) for record in self._records("tts.failed")]
+
+    def replayed(self) -> list[SpeechReplayed]:
+        return [self._codecs.replayed.decode(record.value) for record in self._records("tts.replayed")]
 
     def settled(self) -> bool:
         """No transaction is open: what died with one open hides what follows it, for a while."""

@@ -12,8 +12,9 @@ from tests.simulation.faults import Striker
 
 
 class _Listener:
-    def __init__(self, inner: RebalanceListener, striker: Striker) -> None:
+    def __init__(self, inner: RebalanceListener, group: str, striker: Striker) -> None:
         self._inner, self._striker = inner, striker
+        self._whose = " in a replay" if ".replay." in group else ""
         self._left_open: set[Partition] = set()
 
     def assigned(self, partitions: Sequence[Partition]) -> None:
@@ -31,7 +32,7 @@ class _Listener:
         self._inner.lost(partitions)
 
     def _note(self, fault: str, partitions: Sequence[Partition]) -> None:
-        self._striker.note(fault)
+        self._striker.note(fault + self._whose)
         if self._striker.holding():
             self._left_open |= set(partitions)
 
@@ -39,10 +40,10 @@ class _Listener:
 class _Consumer(MemoryConsumer):
     def __init__(self, cluster: MemoryCluster, group: str, striker: Striker) -> None:
         super().__init__(cluster, group)
-        self._striker = striker
+        self._group_name, self._striker = group, striker
 
     def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
-        super().subscribe(topics, _Listener(listener, self._striker))
+        super().subscribe(topics, _Listener(listener, self._group_name, self._striker))
 
 
 class _Producer(MemoryProducer):

@@ -6,6 +6,7 @@ import random
 import uuid
 
 from streamer.clock import ManualClock
+from streamer.kafka.base import Partition
 from streamer.kafka.memory import MemoryCluster
 from streamer.wire.confluent import ConfluentCodec
 from streamer.worker.initialise import initialise
@@ -16,6 +17,7 @@ from tests.simulation.faults import SESSION, Crash, FaultyRegistry, Striker
 from tests.simulation.faulty_store import FaultyStore
 from tests.simulation.process import Process
 from tests.simulation.redrives import Redrives
+from tests.simulation.replays import Replays
 from tests.simulation.senders import Senders
 from tests.simulation.shared import POLL, WINDOW, Shared
 from tests.simulation.topics import Topics
@@ -77,6 +79,17 @@ class World:
             self.striker,
             self.deployment.cured,
         )
+        self.replays = Replays(
+            self.deployment,
+            broker,
+            self.store,
+            shared.settings,
+            self.topic_id,
+            self.senders,
+            self.striker,
+            self._stands,
+        )
+        self._to_replay = self.rng.choice([0, 0, 1, 2])
         self._to_redrive = self.rng.choice([0, 1, 2, 4])
         self._to_delete = self.rng.choice([0, 0, 1, 3])
         self.violations: list[str] = []
@@ -87,9 +100,11 @@ class World:
         return self.striker.seen
 
     @property
-    def often_interrupted(self) -> bool:
-        """So often that a record that was alone each time may have been taken for the cause."""
-        return self.striker.interruptions >= self.shared.settings.engine.attempts
+    def engine_fails(self) -> bool:
+        """A good text may have used up its attempts: the engine failed, or processes ended so often that one which was
+        alone each time was taken for the cause."""
+        interrupted = self.striker.interruptions >= self.shared.settings.engine.attempts
+        return interrupted or bool(self.seen & {"engine fails", "engine breaks"})
 
     def run(self) -> None:
         for _ in range(_STEPS):
@@ -107,7 +122,7 @@ class World:
     # One step of the troubled part
 
     def _step(self) -> None:
-        process = self.rng.choice(self.workers)
+        process = self.rng.choice(self._processes)
         action = self.rng.choices(list(_ACTIONS), list(_ACTIONS.values()))[0]
         if action == "publish":
             self.senders.publish_next()
@@ -156,12 +171,24 @@ class World:
             self._to_delete -= 1
             identity = self.rng.choice(published).identity(self.topic_id)
             self.errands.start("delete", lambda: self.deletions.delete(identity))
+        elif self._to_replay and published and self.rng.random() < 0.5:
+            self._to_replay -= 1
+            self._replay()
         elif not self.errands.pending and self._to_redrive and self.topics.failed():
             self.redrives.cure()
             for _ in range(min(self._to_redrive, self.rng.choice([1, 2]))):
                 self._to_redrive -= 1
                 self.errands.start("redrive", self.redrives.redrive)
         self.errands.act()
+
+    def _replay(self) -> None:
+        """Often after a deploy: that is what replays are for."""
+        if self.rng.random() < 0.5:
+            self.senders.abort_something()
+        self.deployment.revision += self.rng.choice([0, 1])
+        if self.replays.active:
+            self.seen.add("two runs at once")
+        self.replays.begin()
 
     def _act(self, process: Process, action: str) -> None:
         process.act(action)
@@ -183,13 +210,17 @@ class World:
         """Somebody stands still in the middle of a call, and the others go on."""
         self.clock.advance(seconds)
         self.striker.interruptions += seconds > SESSION
-        awake = [process for process in self.workers if process not in self._still]
+        awake = [process for process in self._processes if process not in self._still]
         with self.striker.calmly():
             for _ in range(self.rng.choice([0, 4, 12]) if awake else 0):
                 for action in _TURNED:
                     self._act(self.rng.choice(awake), action)
                 if self.rng.random() < 0.1:
                     self._errand()
+
+    @property
+    def _processes(self) -> list[Process]:
+        return [*self.workers, *self.replays.active]
 
     def _busy(self) -> bool:
         return any(process.held for process in self.workers)
@@ -198,7 +229,7 @@ class World:
 
     def _settle(self) -> None:
         self.cluster.metadata_limit = 4096
-        for process in self.workers:
+        for process in self._processes:
             for action in ("turn", "engine", "pool", "pool"):
                 self._act(process, action)
         if self.errands.pending or self.rng.random() < 0.2:
@@ -207,7 +238,13 @@ class World:
 
     def _quiet(self) -> bool:
         """All that was sent has ended, and nothing more will be."""
-        if self.errands.pending or self._to_delete or (self._to_redrive and self.topics.failed()):
+        if (
+            self.errands.pending
+            or self._to_delete
+            or self._to_replay
+            or self.replays.active
+            or (self._to_redrive and self.topics.failed())
+        ):
             return False
         commits = self.topics.commits(self.shared.settings.kafka.group)
         return self.topics.settled() and all(
@@ -233,6 +270,20 @@ class World:
             sent = by_place[failure.position.partition, failure.position.offset].sent
             if failure.code == "expired" and sent.expected == EVENTS["brief"] and not sent.text:
                 self.seen.add("time to live ran out")
-        for process in self.workers:
+        for replayed in self.topics.replayed():
+            if replayed.outcome in ("different", "promoted") and "engine" in replayed.reasons:
+                self.seen.add("replayed by another engine")
+            if replayed.outcome == "promoted":
+                self.seen.add("promoted")
+            if "deleted" in replayed.reasons:
+                self.seen.add("deleted and replayed")
+        for run in self.replays.begun():
+            for number, asked in run.ranges.items():
+                log = self.cluster.log(Partition(TOPIC, number))
+                if asked.size and asked.end - 1 not in {record.offset for record in log.read(0, log.end)[0]}:
+                    self.seen.add("a range that ends with a marker")
+                if log.end > asked.end:
+                    self.seen.add("published behind a range")
+        for process in self._processes:
             if process.life is not None and not process.held and process.life.worker.load != 0:
                 self.violations.append(f"load: {process.name} holds nothing, and counts {process.life.worker.load}")
