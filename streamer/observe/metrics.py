@@ -77,8 +77,8 @@ class Metrics:
         self.store_seconds = Histogram(
             "streamer_store_seconds",
             "One job of the worker's pool, by operation: look_up, keep_speech (with verification and encoding), "
-            "keep_failure, load_schema (of the Schema Registry), read_attempts, note_attempts and clear_attempts (what is "
-            "under way, noted before it enters the engine).",
+            "keep_failure, load_schema (of the Schema Registry), read_attempts, note_attempts and clear_attempts (what "
+            "is under way, noted before it enters the engine).",
             ["operation"],
             buckets=_CALL_BUCKETS,
             registry=registry,
