@@ -61,8 +61,8 @@ class Summary(msgspec.Struct, kw_only=True):
             return
         outcome = replayed.outcome
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
-        why = self.reasons.setdefault(outcome, {})
         for reason in [*replayed.reasons, *([replayed.code] if replayed.code else [])]:
+            why = self.reasons.setdefault(outcome, {})
             why[reason] = why.get(reason, 0) + 1
         if outcome not in (Outcome.DIFFERENT, Outcome.FAILED):
             return
