@@ -36,17 +36,21 @@ def _verdicts(world: World) -> list[str]:
 
 
 def _audio(world: World) -> list[str]:
-    """Every file that a verdict names is there, and is what it says."""
+    """Every file that a verdict names is there, and is what it says; and after a last gc no other is, so that nothing
+    is left of what was deleted."""
     problems = []
+    named = set()
     for key in world.store.decided:
         state = msgspec.json.decode(world.store.get(key) or b"", type=Verdict).state
         if isinstance(state, Completed):
+            named.add(state.audio.uri.removeprefix("memory:///"))
             audio = world.store.get(state.audio.uri.removeprefix("memory:///"))
             if audio is None:
                 problems.append(f"{key} names an audio that is gone")
             elif hashlib.sha256(audio).hexdigest() != state.audio.sha256:
                 problems.append(f"{key}: its audio has another sha256")
-    return problems
+    garbage = sorted(key for key in world.store.list("") if key.endswith(".wav") and key not in named)
+    return problems + [f"{key} is named by no verdict, and gc left it" for key in garbage]
 
 
 def _generations(world: World) -> list[str]:

@@ -32,6 +32,7 @@ FAULTS = (
     "store unavailable",
     "store answer lost",
     "store call interleaved",
+    "killed between audio and verdict",
     "commit unknown, done",
     "commit unknown, not done",
     "commit retried",
@@ -61,6 +62,8 @@ FAULTS = (
     "redrive killed",
     "two redrives at once",
     "redriven twice",
+    "garbage taken",
+    "gc killed",
 )
 
 
@@ -73,6 +76,7 @@ _RARE = (
     "registry away",
     "redrive stands still",
     "redrive killed",
+    "gc killed",
 )
 """They can only strike in a transaction, where a schema is asked for, or a failure is sent again, of which a history
 has few. In order: each draws its rate from the seed."""

@@ -9,6 +9,7 @@ from streamer.store.base import Entry
 from streamer.store.memory import MemoryStore
 from streamer.store.verdicts import generation_of
 from tests.simulation.faults import Crash, Striker
+from tests.simulation.sweeps import OUTAGE
 from tests.simulation.workload import CHOKER, REFUSED
 
 
@@ -39,11 +40,17 @@ class FaultyStore(MemoryStore):
             self._striker.note("poison kills at the store")
             raise Crash
         super().replace(key, data)
+        if key.endswith(".wav") and self._striker.strikes("killed between audio and verdict", 0.5):
+            self._striker.interruptions += 1
+            raise Crash
         self._written(key)
 
     def delete(self, key: str) -> None:
         self._trouble()
         super().delete(key)
+        if self._striker.actor == "gc" and self._striker.strikes("gc killed"):
+            self._striker.seen.add("gc killed")
+            raise Crash
         self._written(key)
 
     def get(self, key: str) -> bytes | None:
@@ -61,7 +68,7 @@ class FaultyStore(MemoryStore):
     def _trouble(self) -> None:
         self._striker.crash_point()
         if self._striker.strikes("store call interleaved"):
-            self._striker.elsewhere(0.0)
+            self._striker.elsewhere(self._striker.rng.choice([0.0, 0.0, 0.0, OUTAGE]))
         if self._striker.strikes("store unavailable"):
             raise StoreUnavailable("injected")
 

@@ -6,6 +6,7 @@ import random
 import uuid
 
 from streamer.clock import ManualClock
+from streamer.identity import Identity
 from streamer.kafka.base import Partition
 from streamer.kafka.memory import MemoryCluster
 from streamer.wire.confluent import ConfluentCodec
@@ -20,6 +21,7 @@ from tests.simulation.redrives import Redrives
 from tests.simulation.replays import Replays
 from tests.simulation.senders import Senders
 from tests.simulation.shared import POLL, WINDOW, Shared
+from tests.simulation.sweeps import BOUND, OUTAGE, Sweeps
 from tests.simulation.topics import Topics
 from tests.simulation.watched import WatchedBroker
 from tests.simulation.workload import EVENTS, SCHEMA_ID, TOPIC, Workload
@@ -90,8 +92,10 @@ class World:
             self._stands,
         )
         self._to_replay = self.rng.choice([0, 0, 1, 2])
-        self._to_redrive = self.rng.choice([0, 1, 2, 4])
-        self._to_delete = self.rng.choice([0, 0, 1, 3])
+        self.sweeps = Sweeps(self.store, self.striker)
+        self._to_sweep = self.rng.choice([0, 1, 3])
+        self._to_redrive = self.rng.choice([0, 2, 2, 4])
+        self._to_delete = self.rng.choice([0, 0, 2, 4])
         self.violations: list[str] = []
         self.cluster.metadata_limit = self.rng.choice([4096, 4096, 60, 57])
 
@@ -116,6 +120,8 @@ class World:
             self._settle()
             if round_ % 20 == 19 and self._quiet():
                 self._look_back()
+                self.clock.advance(BOUND + 1)
+                self.sweeps.sweep()
                 return
         self.violations.append("liveness: not everything ended once the faults had stopped")
 
@@ -136,7 +142,7 @@ class World:
             self._act(process, action)
 
     def _trouble(self, process: Process) -> None:
-        kind = self.rng.choice(["leave", "sleep", "deploy", "metadata", "wait", "marker"])
+        kind = self.rng.choice(["leave", "sleep", "deploy", "metadata", "wait", "marker", "outage", "night"])
         if kind == "leave":
             process.leave()
         elif kind == "sleep":
@@ -152,8 +158,21 @@ class World:
                 self.clock.advance(self.rng.choice([3.0, 12.0]))
                 if self._busy():
                     self.seen.add("expired while waiting")
+        elif kind == "outage" and self.rng.random() < 0.3:
+            self.clock.advance(OUTAGE)
+            self.striker.interruptions += 1
+        elif kind == "night" and self.rng.random() < 0.5:
+            self._night()
         elif kind == "marker":
             self.senders.abort_something()
+
+    def _night(self) -> None:
+        """Everything is stopped, and started in the morning: what attempts left behind is old then."""
+        for process in self._processes:
+            process.kill()
+        self.clock.advance(BOUND + 5)
+        if self.rng.random() < 0.7:
+            self.errands.start("gc", self.sweeps.sweep)
 
     def _deploy(self, process: Process) -> None:
         """Another revision from now on, and one process restarted with it."""
@@ -169,17 +188,28 @@ class World:
         published = self.senders.published
         if not self.errands.pending and self._to_delete and published and self.rng.random() < 0.5:
             self._to_delete -= 1
-            identity = self.rng.choice(published).identity(self.topic_id)
+            identity = self._somebody()
             self.errands.start("delete", lambda: self.deletions.delete(identity))
         elif self._to_replay and published and self.rng.random() < 0.5:
             self._to_replay -= 1
             self._replay()
+        elif not self.errands.pending and self._to_sweep and self.rng.random() < 0.5:
+            self._to_sweep -= 1
+            self.errands.start("gc", self.sweeps.sweep)
         elif not self.errands.pending and self._to_redrive and self.topics.failed():
             self.redrives.cure()
-            for _ in range(min(self._to_redrive, self.rng.choice([1, 2]))):
+            for _ in range(min(self._to_redrive, self.rng.choice([1, 2, 2]))):
                 self._to_redrive -= 1
                 self.errands.start("redrive", self.redrives.redrive)
         self.errands.act()
+
+    def _somebody(self) -> Identity:
+        """Who is to be forgotten: mostly one with audio."""
+        completed = self.topics.completed() if self.rng.random() < 0.6 else []
+        if completed:
+            result = self.rng.choice(completed)
+            return Identity(result.source, result.id)
+        return self.rng.choice(self.senders.published).identity(self.topic_id)
 
     def _replay(self) -> None:
         """Often after a deploy: that is what replays are for."""
@@ -215,7 +245,7 @@ class World:
             for _ in range(self.rng.choice([0, 4, 12]) if awake else 0):
                 for action in _TURNED:
                     self._act(self.rng.choice(awake), action)
-                if self.rng.random() < 0.1:
+                if self.rng.random() < 0.3:
                     self._errand()
 
     @property
