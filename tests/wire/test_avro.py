@@ -132,6 +132,13 @@ def test_any_result_of_a_replay_comes_back(record: SpeechReplayed) -> None:
     assert CODECS["speech_replayed"].decode(CODECS["speech_replayed"].encode(record)) == record
 
 
+@given(REQUESTS | REPLAYED)
+def test_a_record_is_told_from_null_as_fastavro_would(record: SpeechRequest | SpeechReplayed) -> None:
+    codec = CODECS["speech_request" if isinstance(record, SpeechRequest) else "speech_replayed"]
+    fields = msgspec.to_builtins(record, builtin_types=(bytes,))
+    assert codec.encode(record) == written(codec.current, fields)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bytes_are_an_avro_single_object(name: str) -> None:
     data = CODECS[name].encode(RECORDS[name])
