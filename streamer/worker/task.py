@@ -30,6 +30,7 @@ class Task:
         "company",
         "cost",
         "failure",
+        "found",
         "generation_problem",
         "record",
         "rejected",
@@ -60,6 +61,7 @@ class Task:
         self.spoken_at = 0.0
         self.rejected = False  # the store refused its audio
         self.traceparent: bytes | None = None
+        self.found: object = None  # what its duty keeps of what stood about it before it was spoken
 
     @property
     def synthesized(self) -> int:

@@ -1,6 +1,6 @@
 """What stands in the store about a record that is to be made again: its current audio, or why there is none to be made.
 
-Asked before it is spoken and again afterwards, and by a dry run, which speaks nothing.
+Asked before it is spoken, and again afterwards where that writes; and by a dry run, which speaks nothing.
 """
 
 from __future__ import annotations
@@ -30,10 +30,6 @@ class Current(Found, frozen=True):
     lost: str = ""
     """What is wrong with its file, if anything is."""
 
-    @property
-    def key(self) -> str:
-        return audio_key(self.verdict.identity, self.state.audio)
-
 
 class Inquiry:
     """Thread safe. Errors: those of the store."""
@@ -53,7 +49,7 @@ class Inquiry:
         own = self._verdicts.read(claim.identity, claim.generation)
         if own is None or own.owner != claim.owner:
             return self._not_its_own(claim, own)
-        standing = self._since(own)
+        standing = self._since(own, claim.identity)
         if any(verdict.deleted for verdict in standing):
             return self._deleted(claim)
         if not isinstance(own.state, Completed):  # what a redrive made of it is that one's
@@ -83,10 +79,10 @@ class Inquiry:
             return _skipped(claim, Reason.DUPLICATE, f"{where} has the same id and request")
         return _skipped(claim, Reason.CONFLICT, f"{where} has the same id and another request")
 
-    def _since(self, own: Verdict) -> list[Verdict]:
+    def _since(self, own: Verdict, identity: Identity) -> list[Verdict]:
         """The own verdict and all that followed it; none is ever left out between them."""
         standing = [own]
-        while (following := self._verdicts.read(own.identity, standing[-1].generation + 1)) is not None:
+        while (following := self._verdicts.read(identity, standing[-1].generation + 1)) is not None:
             standing.append(following)
         return standing
 

@@ -15,7 +15,7 @@ from streamer.engines.base import Samples
 from streamer.errors import RequestFailed
 from streamer.records import FailureCode, Outcome
 from streamer.store.base import Store
-from streamer.store.verdicts import Completed, Verdict, Verdicts
+from streamer.store.verdicts import Completed, Verdict, Verdicts, audio_key
 from streamer.worker.duty import Judgement
 from streamer.worker.journal import Journal
 from streamer.worker.mastering import Master, Mastering
@@ -45,23 +45,25 @@ class Replayer:
 
     def keep_speech(self, task: Task, samples: Samples) -> PoolOutcome:
         """Audio first, then, where it is promoted, its verdict. Then all is looked at anew: another run may have
-        promoted one meanwhile, and `streamer delete` may have come; what was written then goes with the rest."""
+        promoted one meanwhile, and `streamer delete` may have come; what was written then goes with the rest.
+
+        Verifying writes nothing that would have to go, and is compared with what was found before it was spoken."""
         began = self._clock.monotonic()
         master = self._mastering.master(task, samples)
         if isinstance(master, Flaw):
             return master
-        if self._writes:
-            master.write(self._store)
+        if isinstance(task.found, Current):
+            return self._compared(task, task.found, master)
+        master.write(self._store)
         durable = self._clock.monotonic() - began
         while isinstance(found := self._inquiry.of(task), Current):
-            if found.key == master.key:
-                if not self._writes or not found.lost:
-                    return self._same(found, master)
+            same = self._same(task, found, master)
+            if same and found.lost:
                 master.write(self._store)  # gone once more
-            elif self._run.mode is Mode.PROMOTE:
+            elif not same and self._run.mode is Mode.PROMOTE:
                 self._verdicts.settle(self._successor(found.verdict, master.completed(task, durable)))
             else:
-                return self._other(found, master)
+                return self._compared(task, found, master)
         return found
 
     def keep_failure(self, task: Task, code: FailureCode, message: str) -> PoolOutcome:
@@ -78,7 +80,9 @@ class Replayer:
 
     def judge(self, task: Task, found: PoolOutcome, now: int) -> Judgement:
         if isinstance(found, Current):
-            if found.lost and self._writes:
+            if not self._writes:
+                task.found = found
+            elif found.lost:
                 self._journal.log.warning(found.lost, task_id=task.claim.identity.id)
             return None
         if not isinstance(found, Ended):
@@ -92,23 +96,19 @@ class Replayer:
 
     # How a record ends
 
-    def _same(self, found: Current, master: Master) -> Ended:
-        lost = _missing(found)
-        return Ended(
-            outcome=Outcome.DIFFERENT if lost else Outcome.IDENTICAL,
-            generation=found.verdict.generation,
-            made=master,
-            previous=found.state.audio,
-            causes=lost,
-        )
+    def _same(self, task: Task, found: Current, master: Master) -> bool:
+        return audio_key(task.claim.identity, found.state.audio) == master.key
 
-    def _other(self, found: Current, master: Master) -> Ended:
+    def _compared(self, task: Task, found: Current, master: Master) -> Ended:
+        why = [] if self._same(task, found, master) else list(causes(found.state, master))
+        if found.lost:
+            why.append(Cause(Reason.MISSING, found.lost))
         return Ended(
-            outcome=Outcome.DIFFERENT,
+            outcome=Outcome.DIFFERENT if why else Outcome.IDENTICAL,
             generation=found.verdict.generation,
             made=master,
             previous=found.state.audio,
-            causes=[*causes(found.state, master), *_missing(found)],
+            causes=why,
         )
 
     def _successor(self, current: Verdict, state: Completed) -> Verdict:
@@ -119,7 +119,3 @@ class Replayer:
 
     def _now(self) -> int:
         return int(self._clock.now() * 1000)
-
-
-def _missing(found: Current) -> list[Cause]:
-    return [Cause(Reason.MISSING, found.lost)] if found.lost else []

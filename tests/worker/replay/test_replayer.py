@@ -64,6 +64,16 @@ def test_verify_writes_no_audio_and_no_verdict() -> None:
     assert replayed[0].audio.sha256 not in "".join(rig.files("a"))
 
 
+def test_verify_asks_the_store_once_about_a_record() -> None:
+    """Each question may be a request over a network, and nothing was written that others could have come across."""
+    rig = spoken("a")
+    rig.store.calls.clear()
+    rig.replay(rig.run(Mode.VERIFY))
+    folder = Identity("shop", "a").folder
+    asked = [key for operation, key in rig.store.calls if key.startswith(folder) and operation in ("get", "size")]
+    assert asked.count(f"{folder}/verdict-1.json") == asked.count(f"{folder}/verdict-2.json") == 1
+
+
 def test_regenerate_keeps_the_audio_and_leaves_the_old_one_current() -> None:
     rig = spoken("a")
     old = file_of(rig.verdicts("a")[0])
