@@ -13,13 +13,11 @@ reports how its RSS grew between record 100,000 and the last.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.children import figures
 from benchmarks.pipeline.setup import contender_python, fill, topics
 from benchmarks.report import publish
 from streamer.embedded.broker import EmbeddedKafka
@@ -90,11 +88,7 @@ def _memory(servers: str, records: int) -> None:
 
 def _run(name: str, servers: str, records: int, number: int) -> dict[str, float]:
     command = [contender_python(name), "-m", f"benchmarks.pipeline.{name}", servers, str(records), f"{name}-{number}"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
-    if run.returncode != 0:
-        sys.exit(f"{name} failed:\n{run.stderr[-4000:]}")
-    result: dict[str, float] = json.loads(run.stdout.strip().splitlines()[-1])
-    return result
+    return figures(name, command)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,12 @@ process; the medians of the ratios round by round are printed.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.children import figures
 from benchmarks.pipeline.setup import fill, topics
 from benchmarks.report import publish
 from streamer.embedded.broker import EmbeddedKafka
@@ -43,7 +42,8 @@ def main() -> None:
 def _compare(servers: str, records: int, rounds: int) -> None:
     rates: list[dict[str, float]] = []
     for number in range(rounds):
-        rates.append(_run(servers, records, number))
+        command = [sys.executable, "-m", "benchmarks.replay.both", servers, str(records), f"round-{number}"]
+        rates.append(figures("the replay", command))
         told = ", ".join(f"{name} {rate:,.0f}" for name, rate in rates[-1].items())
         print(f"round {number + 1}: {told} records/s", flush=True)
     publish(
@@ -61,15 +61,6 @@ def _compare(servers: str, records: int, rounds: int) -> None:
         records=records,
         rates=rates,
     )
-
-
-def _run(servers: str, records: int, number: int) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.replay.both", servers, str(records), f"round-{number}"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
-    if run.returncode != 0:
-        sys.exit(f"the replay failed:\n{run.stderr[-4000:]}")
-    rates: dict[str, float] = json.loads(run.stdout.strip().splitlines()[-1])
-    return rates
 
 
 if __name__ == "__main__":
