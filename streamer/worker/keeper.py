@@ -30,6 +30,10 @@ class Keeper:
         claim = task.claim
         previous = self._verdicts.read(claim.identity, claim.generation - 1) if claim.generation > 1 else None
         verdict = self._verdicts.read(claim.identity, claim.generation)
+        if previous is not None and previous.deleted and verdict is not None and not verdict.deleted:
+            # Whoever wrote it died before it looked at the one before again, as `_settle` does.
+            bury(self._store, claim.identity, int(self._clock.now() * 1000))
+            verdict = self._again(verdict)
         return Standing(verdict, previous, verdict is not None and self._lost_audio(task, verdict) is not None)
 
     def keep_speech(self, task: Task, samples: Samples) -> Verdict | Flaw:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from streamer.clock import ManualClock
 from streamer.errors import OutcomeUnknown, RegistryUnavailable, Retriable
+from streamer.identity import Identity
 from streamer.kafka.memory import Faults
 from streamer.wire.registry import Found
 from streamer.wire.schemas import Schema
@@ -62,8 +63,8 @@ FAULTS = (
     "redrive killed",
     "two redrives at once",
     "redriven twice",
+    "deleted at a further verdict",
     "garbage taken",
-    "gc killed",
 )
 
 
@@ -76,7 +77,8 @@ _RARE = (
     "registry away",
     "redrive stands still",
     "redrive killed",
-    "gc killed",
+    "gc overtaken",
+    "deleted at a further verdict",
 )
 """They can only strike in a transaction, where a schema is asked for, or a failure is sent again, of which a history
 has few. In order: each draws its rate from the seed."""
@@ -100,6 +102,8 @@ class Striker(Faults):
         """The acting process stands still for these seconds, in the middle of a call, and the others go on."""
         self.interruptions = 0
         """Deaths and evictions that were no record's fault. Who takes over cannot tell them from others."""
+        self.forget: Callable[[Identity], None] = lambda identity: None
+        """Somebody deletes it just now."""
         self._in_transaction = False
         # A history has some kinds of trouble and not others, so that each also meets undisturbed neighbours.
         self._rates = {fault: rng.choice([0, 0.05, 0.2]) for fault in FAULTS}

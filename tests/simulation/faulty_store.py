@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from streamer.errors import StoreRejected, StoreUnavailable
 from streamer.store.base import Entry
 from streamer.store.memory import MemoryStore
-from streamer.store.verdicts import generation_of
+from streamer.store.verdicts import Verdict, generation_of
 from tests.simulation.faults import Crash, Striker
 from tests.simulation.sweeps import OUTAGE
 from tests.simulation.workload import CHOKER, REFUSED
@@ -26,6 +28,9 @@ class FaultyStore(MemoryStore):
 
     def put(self, key: str, data: bytes, download_name: str | None = None) -> bool:
         self._trouble()
+        self._refuse(key, data)
+        if (generation_of(key) or 0) > 1 and self._strikes_late("deleted at a further verdict"):
+            self._striker.forget(msgspec.json.decode(data, type=Verdict).identity)
         written = super().put(key, data)
         if written and generation_of(key) is not None:
             self.decided[key] = data
@@ -34,11 +39,7 @@ class FaultyStore(MemoryStore):
 
     def replace(self, key: str, data: bytes, download_name: str | None = None) -> None:
         self._trouble()
-        if key.endswith(".wav") and REFUSED.encode() in data:
-            raise StoreRejected(f"{key}: injected")
-        if key.endswith(".wav") and CHOKER.encode() in data:
-            self._striker.note("poison kills at the store")
-            raise Crash
+        self._refuse(key, data)
         super().replace(key, data)
         if key.endswith(".wav") and self._striker.strikes("killed between audio and verdict", 0.5):
             self._striker.interruptions += 1
@@ -47,10 +48,9 @@ class FaultyStore(MemoryStore):
 
     def delete(self, key: str) -> None:
         self._trouble()
+        if self._striker.actor == "gc" and self._strikes_late("gc overtaken"):
+            self._striker.elsewhere(0.0)
         super().delete(key)
-        if self._striker.actor == "gc" and self._striker.strikes("gc killed"):
-            self._striker.seen.add("gc killed")
-            raise Crash
         self._written(key)
 
     def get(self, key: str) -> bytes | None:
@@ -64,6 +64,21 @@ class FaultyStore(MemoryStore):
     def entries(self, prefix: str) -> Iterator[Entry]:
         self._trouble()
         return super().entries(prefix)
+
+    def _refuse(self, key: str, data: bytes) -> None:
+        if key.endswith(".wav") and REFUSED.encode() in data:
+            raise StoreRejected(f"{key}: injected")
+        if key.endswith(".wav") and CHOKER.encode() in data:
+            self._striker.note("poison kills at the store")
+            raise Crash
+
+    def _strikes_late(self, fault: str) -> bool:
+        """Also once all else is calm: that is when most of what it strikes happens."""
+        with self._striker.storm():
+            struck = self._striker.strikes(fault)
+        if struck:
+            self._striker.seen.add(fault)
+        return struck
 
     def _trouble(self) -> None:
         self._striker.crash_point()

@@ -32,6 +32,7 @@ class Shared:
                 "worker": base.worker.model_copy(
                     update={"window": WINDOW, "poll_records": POLL, "dead_letter_window": 1000}
                 ),
+                "engine": base.engine.model_copy(update={"attempts": 2}),
                 "log": base.log.model_copy(update={"level": "error"}),
             }
         )

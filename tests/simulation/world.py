@@ -95,6 +95,7 @@ class World:
         self.sweeps = Sweeps(self.store, self.striker)
         self._to_sweep = self.rng.choice([0, 1, 3])
         self._to_redrive = self.rng.choice([0, 2, 2, 4])
+        self.striker.forget = self._forget
         self._to_delete = self.rng.choice([0, 0, 2, 4])
         self.violations: list[str] = []
         self.cluster.metadata_limit = self.rng.choice([4096, 4096, 60, 57])
@@ -202,6 +203,11 @@ class World:
                 self._to_redrive -= 1
                 self.errands.start("redrive", self.redrives.redrive)
         self.errands.act()
+
+    def _forget(self, identity: Identity) -> None:
+        """At once, while somebody else is about to decide something of it."""
+        with self.striker.calmly():
+            self.deletions.delete(identity)
 
     def _somebody(self) -> Identity:
         """Who is to be forgotten: mostly one with audio."""
