@@ -44,19 +44,21 @@ class Keeper:
             return master
         master.write(self._store)
         standing = self._settle(task, master.completed(task, self._clock.monotonic() - began))
-        if self._lost_audio(task, standing) == master.key:
+        lost = self._lost_audio(task, standing)
+        if lost == master.key:
             master.write(self._store)
             standing = self._again(standing)
+            lost = self._lost_audio(task, standing)
         if standing.deleted:
             self._store.delete(master.key)  # it may have been written after `streamer delete` had looked
-        return self._with_audio(task, standing)
+        return self._with_audio(standing, lost)
 
     def keep_failure(self, task: Task, code: str, message: str) -> Verdict:
-        return self._with_audio(task, self._settle(task, Failed(code=code, message=message, attempts=task.synthesized)))
+        standing = self._settle(task, Failed(code=code, message=message, attempts=task.synthesized))
+        return self._with_audio(standing, self._lost_audio(task, standing))
 
-    def _with_audio(self, task: Task, standing: Verdict) -> Verdict:
+    def _with_audio(self, standing: Verdict, lost: str | None) -> Verdict:
         """Errors: StoreRejected where the task's own verdict names a file that is gone, unless both were deleted."""
-        lost = self._lost_audio(task, standing)
         if lost is None or (standing := self._again(standing)).deleted:
             return standing
         raise StoreRejected(

@@ -60,6 +60,19 @@ def puts(store: TroubledStore) -> list[str]:
     return [key.rsplit(".", 1)[1] for operation, key in store.calls if operation in ("put", "replace")]
 
 
+def test_speech_is_kept_by_four_requests(keeper: Keeper, store: TroubledStore) -> None:
+    """Each costs time and money on S3, for every record."""
+    verdict = kept(keeper, task(), SAMPLES)
+    file, found = key_of(verdict), f"{verdict.identity.folder}/verdict-1.json"
+    read = ("get", file)  # how the store in memory tells a size
+    assert [call for call in store.calls if call != read] == [
+        ("replace", file),
+        ("put", found),
+        ("get", found),
+        ("size", file),
+    ]
+
+
 def test_audio_is_durable_before_its_verdict(keeper: Keeper, store: TroubledStore) -> None:
     one = task()
     verdict = kept(keeper, one, SAMPLES)
