@@ -106,10 +106,13 @@ class Verdicts:
         return self._store.absent(_key(identity.folder, 1))
 
     def latest(self, identity: Identity) -> Verdict | None:
-        """The verdict of the highest generation: the state of the job, for readers. The worker never asks for it."""
+        """The verdict of the highest generation: the state of the job, for readers. The worker never asks for it.
+
+        Who is deleted is deleted in all generations: what stands above a tombstone was written by one that died before
+        it could see that, and is buried when its record is read again."""
         first = self.read(identity, 1)
-        if first is None:
-            return None  # most are new: no listing for them
+        if first is None or first.deleted:
+            return first  # most are new: no listing for them
         last = max(self.generations(identity), default=1)
         return first if last == 1 else self.read(identity, last)
 

@@ -91,6 +91,16 @@ def test_the_latest_is_the_highest_generation(store: Store) -> None:
     assert latest.generation == 10
 
 
+def test_nothing_above_a_tombstone_is_the_latest(store: Store) -> None:
+    """Whoever wrote it, just when the first was buried, died before it could see that."""
+    verdicts = Verdicts(store)
+    verdicts.bury(verdicts.settle(verdict()), 5)
+    verdicts.settle(verdict(generation=2, state=completed()))
+    latest = verdicts.latest(IDENTITY)
+    assert latest is not None
+    assert latest.deleted
+
+
 def test_all_verdicts_of_a_folder(store: Store) -> None:
     verdicts = Verdicts(store)
     assert verdicts.within(IDENTITY.folder) == []
