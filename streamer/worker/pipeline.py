@@ -104,9 +104,10 @@ class Pipeline:
         self._journal.metrics.engine_seconds.inc(spent - self._engine_seconds)
         self._engine_seconds = spent
         self._rounds.turn()
-        jobs: list[Work] = [*self._store.jobs(), *self._unread.jobs()]
-        if jobs:
-            self._parts.pool.submit(jobs)
+        # Apart from each other: what travels in one chunk comes back together.
+        for jobs in (self._store.notes(), [*self._store.jobs(), *self._unread.jobs()]):
+            if jobs:
+                self._parts.pool.submit(jobs)
 
     def drop(self, tenure: Tenure) -> None:
         """The tenure is dead: forget its tasks. What is under way for them comes back to nobody."""

@@ -18,6 +18,7 @@ class StoreWork:
     def __init__(self, duty: Duty, clock: Clock, journal: Journal) -> None:
         self._duty, self._journal = duty, journal
         self._new: list[Job | Noting] = []
+        self._notes: list[Noting] = []
         self._backoff: Backoff[Job | Noting] = Backoff(clock)
 
     @property
@@ -37,7 +38,12 @@ class StoreWork:
         self._new.append(Job(task, "keep_failure", lambda task: self._duty.keep_failure(task, code, message)))
 
     def note(self, noting: Noting) -> None:
-        self._new.append(noting)
+        self._notes.append(noting)
+
+    def notes(self) -> list[Noting]:
+        """For the pool, now, and before all other jobs: the engine waits for them."""
+        notes, self._notes = self._notes, []
+        return notes
 
     def jobs(self) -> list[Job | Noting]:
         """For the pool, now."""

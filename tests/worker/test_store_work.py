@@ -32,10 +32,12 @@ def test_each_is_handed_out_once_in_order(work: StoreWork) -> None:
     assert work.jobs() == []
 
 
-def test_notes_go_the_same_way(work: StoreWork, clock: ManualClock) -> None:
+def test_notes_go_apart_and_wait_the_same_way(work: StoreWork, clock: ManualClock) -> None:
     noting = Noting(tenure(), "note_attempts", lambda: None)
     work.note(noting)
-    assert work.jobs() == [noting]
+    assert work.jobs() == []
+    assert work.notes() == [noting]
+    assert work.notes() == []
     work.unavailable(noting, DOWN)
     clock.advance(1)
     assert work.jobs() == [noting]
