@@ -89,6 +89,8 @@ def _job(world: World, job: Job, claimants: list[Published], answers: list[Resul
             problems.append("completed with silence")
         if not isinstance(verdict.state, Completed) or verdict.state.audio != answer.audio:
             problems.append("the result says something else than its verdict")
+    elif "killed its worker" in answer.message and world.store.alone[place] < world.shared.settings.engine.attempts:
+        problems.append("taken for poison, and it was not alone so often")
     elif not verdict.deleted and (isinstance(verdict.state, Completed) or verdict.state.code != answer.code):
         problems.append("failed, but its verdict says something else")
     return problems

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
 
 from streamer.errors import StoreRejected, StoreUnavailable
+from streamer.store.attempts import Note
 from streamer.store.base import Entry
 from streamer.store.memory import MemoryStore
 from streamer.store.verdicts import Verdict, generation_of
@@ -23,6 +25,8 @@ class FaultyStore(MemoryStore):
         self._striker = striker
         self.decided: dict[str, bytes] = {}
         """Every verdict as it was first put, by its key."""
+        self.alone: Counter[tuple[int, int]] = Counter()
+        """How often a worker noted that a record was alone, by partition and offset."""
         self.writers: dict[str, set[str]] = {}
         """Who wrote what kind of object: the ends of keys, by the process."""
 
@@ -41,6 +45,11 @@ class FaultyStore(MemoryStore):
         self._trouble()
         self._refuse(key, data)
         super().replace(key, data)
+        if key.endswith("-attempts.json") and "/g-streamer/" in key:
+            note = msgspec.json.decode(data, type=Note)
+            partition = int(key.rpartition("/")[2].removesuffix("-attempts.json"))
+            if note.alone:
+                self.alone[partition, note.under_way[0]] += 1
         if key.endswith(".wav") and self._striker.strikes("killed between audio and verdict", 0.5):
             self._striker.interruptions += 1
             raise Crash

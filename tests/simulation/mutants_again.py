@@ -54,6 +54,7 @@ MUTANTS: dict[str, list[Hunk]] = {
     ],
     "a suspect charged though it had company": [
         Hunk("store/attempts.py", "charges + self.alone)", "charges + 1)"),
+        Hunk("worker/rounds.py", "max(1, suspect.company // _SHARE)", "suspect.company"),
     ],
     "a redrive that follows nothing": [
         Hunk("worker/redrive/assessor.py", "((FOLLOWS, str(failed.generation).encode()),)", "()"),
@@ -90,12 +91,6 @@ MUTANTS: dict[str, list[Hunk]] = {
             "        if isinstance(verdict.state, Completed):\n",
             "        if isinstance(verdict.state, Completed) and verdict.generation == 1:\n",
         )
-    ],
-    "attempts that do not rewrite their audio": [
-        Hunk("worker/mastering.py", "store.replace(self.key,", "store.put(self.key,"),
-    ],
-    "gc that puts nothing back": [
-        Hunk("store/garbage.py", "return not self._restored(key, folder, data)", "return True"),
     ],
     "a tombstone without its owner": [
         Hunk(
