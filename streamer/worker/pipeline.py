@@ -25,7 +25,7 @@ from streamer.records import FailureCode
 from streamer.worker.in_flight import InFlight
 from streamer.worker.ledger import Settled
 from streamer.worker.parts import Parts
-from streamer.worker.pool import Done, Job, Loading, Noting, Outcome, Work
+from streamer.worker.pool import Done, Job, Loading, Noting, Outcome
 from streamer.worker.rounds import Rounds
 from streamer.worker.store_work import StoreWork
 from streamer.worker.synthesis import Broken, Heard, NotSpoken, Spoken
