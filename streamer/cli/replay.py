@@ -129,9 +129,7 @@ class _Office:
 
     def _worked(self, run: Run, instance: str, stopped: Stop) -> Summary | None:
         """What came of the run; None: stopped before it was finished."""
-        from streamer.worker.replay.summary import Summary
-
-        watch = self._watch(run, Summary.of(run.label))
+        watch = self._watch(run)
         if not watch.finished():
             self._speak(run, instance, watch, stopped)
         if not watch.finished():
@@ -220,10 +218,11 @@ class _Office:
         codec = MetadataCodec(self._store_id, self._topic.id, anew(run))
         return Progress(self._admin, codec, run, self._settings.kafka.group, self._topic.name)
 
-    def _watch(self, run: Run, summary: Summary) -> Watch:
+    def _watch(self, run: Run) -> Watch:
         from streamer.cli.replay_output import display
         from streamer.downstream.follow import Follower
         from streamer.wire.opening import open_codecs
+        from streamer.worker.replay.tally import Tally
         from streamer.worker.replay.watch import Watch
 
         follower = Follower(
@@ -235,5 +234,5 @@ class _Office:
         )
         show = display(self._clock)
         return Watch(
-            self._progress(run), follower, self._admin, self._partitions, summary, show, self._clock, self._log
+            self._progress(run), follower, self._admin, self._partitions, Tally(run), show, self._clock, self._log
         )

@@ -56,9 +56,6 @@ class Summary(msgspec.Struct, kw_only=True):
         return self.checked > 0 and not (self.outcomes[Outcome.DIFFERENT] or self.outcomes[Outcome.FAILED])
 
     def add(self, replayed: SpeechReplayed) -> None:
-        """Results of other runs are passed over."""
-        if replayed.run != self.run:
-            return
         outcome = replayed.outcome
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
         for reason in [*replayed.reasons, *([replayed.code] if replayed.code else [])]:

@@ -13,6 +13,7 @@ from streamer.observe.logs import Log
 from streamer.records import SpeechReplayed
 from streamer.worker.replay.progress import Progress, Standing
 from streamer.worker.replay.summary import Summary
+from streamer.worker.replay.tally import Tally
 
 _POLL = 0.2
 _LOOK = 0.5
@@ -43,14 +44,14 @@ class Watch:
         replays: Replays,
         admin: Admin,
         partitions: Sequence[Partition],
-        summary: Summary,
+        tally: Tally,
         show: Callable[[Standing, Summary], None],
         clock: Clock,
         log: Log,
     ) -> None:
-        """`partitions`: of the topic of replays. `summary`: counts on; nobody else may touch it before `conclude`."""
+        """`partitions`: of the topic of replays. `tally`: counts on; nobody else may touch it before `conclude`."""
         self._progress, self._replays, self._admin, self._partitions = progress, replays, admin, partitions
-        self._summary, self._show, self._clock, self._log = summary, show, clock, log
+        self._tally, self._show, self._clock, self._log = tally, show, clock, log
         self._over, self._closing = threading.Event(), threading.Event()
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
@@ -82,7 +83,7 @@ class Watch:
             if stopped():
                 return None
             self._read()
-        return self._summary
+        return self._tally.summary
 
     def _watch(self) -> None:
         try:
@@ -106,9 +107,9 @@ class Watch:
             self._log.warning("how far the run is cannot be told now", error=str(error))
             return False
         self._finished = standing.finished
-        self._show(standing, self._summary)
+        self._show(standing, self._tally.summary)
         return self._finished
 
     def _read(self) -> None:
         for replayed in self._replays.poll(_POLL):
-            self._summary.add(replayed)
+            self._tally.add(replayed)

@@ -16,12 +16,10 @@ def summary(*replayed: dict[str, Any]) -> Summary:
     return made
 
 
-def test_it_counts_outcomes_and_reasons_of_its_run_alone() -> None:
+def test_it_counts_outcomes_and_reasons() -> None:
     made = summary(
         {},
         {},
-        {"run": "monday/2"},
-        {"run": "monday"},
         {"outcome": "different", "reasons": ["engine", "text"], "message": "why"},
         {"outcome": "different", "reasons": ["engine"]},
         {"outcome": "failed", "code": "voice_unknown"},

@@ -13,11 +13,12 @@ from streamer.kafka.base import Commit, Message, Partition, Producer
 from streamer.kafka.memory import MemoryCluster
 from streamer.kafka.memory_admin import MemoryAdmin
 from streamer.observe.logs import logger
-from streamer.records import SpeechReplayed
+from streamer.records import Position, SpeechReplayed
 from streamer.wire import avro
 from streamer.worker.replay.progress import Progress, Standing
 from streamer.worker.replay.run import Range
 from streamer.worker.replay.summary import Summary
+from streamer.worker.replay.tally import Tally
 from streamer.worker.replay.watch import Watch
 from tests.downstream.test_follow import AGAIN
 from tests.worker.builders import TOPIC, codec
@@ -66,7 +67,7 @@ class Scene:
             Replays(self.cluster),
             self.admin,
             [REPLAYED],
-            Summary.of(RUN.label),
+            Tally(run),
             lambda standing, summary: self.shown.append(standing),
             self.cluster.clock,
             logger("error"),
@@ -75,8 +76,9 @@ class Scene:
     def commit(self, offset: int) -> None:
         self.cluster.group(GROUP).commits[REQUESTS] = codec().encode(offset, (), offset)
 
-    def result(self, outcome: str = "identical", producer: Producer | None = None) -> None:
-        value = avro.replayed().encode(msgspec.structs.replace(AGAIN, outcome=outcome))
+    def result(self, outcome: str = "identical", producer: Producer | None = None, offset: int = 0) -> None:
+        position = Position(topic=TOPIC, partition=0, offset=offset)
+        value = avro.replayed().encode(msgspec.structs.replace(AGAIN, outcome=outcome, position=position))
         message = Message(REPLAYED.topic, b"k", value, partition=0)
         if producer is None:
             self.cluster.append(message)
@@ -114,7 +116,7 @@ def test_it_is_over_once_all_is_committed_by_whomever() -> None:
 def test_what_was_done_before_it_was_started_is_counted() -> None:
     scene = Scene()
     scene.result()
-    scene.result("different")
+    scene.result("different", offset=1)
     scene.commit(2)
     assert scene.watch.finished()
     summary = scene.watch.conclude(lambda: False)
