@@ -110,6 +110,7 @@ class Striker(Faults):
         self._rates |= {fault: rng.choice([0, 0.25, 0.5]) for fault in _RARE}
         self._rates["commit unknown, done"] *= 1.5  # asked last, when most commits have met another
         self._rates["transaction timed out"] *= 1.3
+        self._rates["speech flawed"] *= 1.5
         self._rates["crash"] = rng.choice([0, 0.005, 0.02])
         self._rates["store call interleaved"] = rng.choice([0, 0.03])
 

@@ -50,7 +50,7 @@ class FaultyStore(MemoryStore):
             partition = int(key.rpartition("/")[2].removesuffix("-attempts.json"))
             if note.alone:
                 self.alone[partition, note.under_way[0]] += 1
-        if key.endswith(".wav") and self._striker.strikes("killed between audio and verdict", 0.5):
+        if key.endswith(".wav") and self._striker.strikes("killed between audio and verdict", 2):
             self._striker.interruptions += 1
             raise Crash
         self._written(key)

@@ -62,7 +62,7 @@ class Replays:
         """A new run, or one more over the same records; its processes find out the range when they start."""
         rng = self._striker.rng
         self._names += 1
-        mode = rng.choice([*Mode, Mode.PROMOTE])
+        mode = rng.choice([*Mode, Mode.PROMOTE, Mode.PROMOTE])
         asked = Asked(f"run-{self._names}", self._selection(), mode)
         for number in range(rng.choice([1, 2])):
             name = f"{asked.name}-{number}-{mode}"
