@@ -139,6 +139,24 @@ def test_rounds_grow_while_one_is_being_written(rig: Rig) -> None:
     assert note(rig).under_way == [0, 1, 2, 3]
 
 
+def test_rounds_that_name_thousands_are_rare(rig: Rig) -> None:
+    """Each takes its time from the loop's; all that came meanwhile enters with the next."""
+    held = [f"text {number}" for number in range(5_000)]
+    worker = rig.worker()
+    worker.engine.held = {*held, *(f"late {number}" for number in range(40))}
+    for number, text in enumerate(held):
+        rig.publish(f"id-{number}", text)
+    worker.until(lambda: len(worker.engine.submitted) == 5_000)
+    began, written = rig.clock.monotonic(), notes_written(rig.store)
+    for number in range(40):
+        rig.publish(f"late-{number}", f"late {number}")
+        worker.turn()
+        rig.clock.advance(0.002)
+    rounds, seconds = notes_written(rig.store) - written, rig.clock.monotonic() - began
+    assert 2 <= rounds <= seconds / 0.02 + 1
+    worker.until(lambda: len(worker.engine.submitted) == 5_040)
+
+
 def test_while_the_store_is_down_nothing_enters_and_nothing_is_lost(rig: Rig) -> None:
     worker = rig.worker()
     worker.turn(5)
