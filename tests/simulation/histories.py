@@ -10,6 +10,7 @@ from collections import Counter
 
 from tests.simulation.check import check
 from tests.simulation.faults import FAULTS
+from tests.simulation.hindsight import look_back
 from tests.simulation.shared import Shared
 from tests.simulation.world import World
 
@@ -17,6 +18,7 @@ from tests.simulation.world import World
 def history(seed: int, shared: Shared) -> tuple[World, list[str]]:
     world = World(seed, shared)
     world.run()
+    look_back(world)
     return world, check(world)
 
 

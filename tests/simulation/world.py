@@ -7,7 +7,6 @@ import uuid
 
 from streamer.clock import ManualClock
 from streamer.identity import Identity
-from streamer.kafka.base import Partition
 from streamer.kafka.memory import MemoryCluster
 from streamer.wire.confluent import ConfluentCodec
 from streamer.worker.initialise import initialise
@@ -120,7 +119,7 @@ class World:
         for round_ in range(_SETTLING_ROUNDS):
             self._settle()
             if round_ % 20 == 19 and self._quiet():
-                self._look_back()
+                self._count_load()
                 self.clock.advance(BOUND + 1)
                 self.sweeps.sweep()
                 return
@@ -297,29 +296,8 @@ class World:
             if (identity := published.sent.identity) is not None
         )
 
-    def _look_back(self) -> None:
-        """What happened to whom; and nobody counts what is gone."""
-        by_place = self.senders.by_place()
-        for failure in self.topics.failed():
-            if failure.code == "not_wanted":
-                self.seen.add("event not wanted")
-            sent = by_place[failure.position.partition, failure.position.offset].sent
-            if failure.code == "expired" and sent.expected == EVENTS["brief"] and not sent.text:
-                self.seen.add("time to live ran out")
-        for replayed in self.topics.replayed():
-            if replayed.outcome in ("different", "promoted") and "engine" in replayed.reasons:
-                self.seen.add("replayed by another engine")
-            if replayed.outcome == "promoted":
-                self.seen.add("promoted")
-            if "deleted" in replayed.reasons:
-                self.seen.add("deleted and replayed")
-        for run in self.replays.begun():
-            for number, asked in run.ranges.items():
-                log = self.cluster.log(Partition(TOPIC, number))
-                if asked.size and asked.end - 1 not in {record.offset for record in log.read(0, log.end)[0]}:
-                    self.seen.add("a range that ends with a marker")
-                if log.end > asked.end:
-                    self.seen.add("published behind a range")
+    def _count_load(self) -> None:
+        """Nobody counts what is gone."""
         for process in self._processes:
             if process.life is not None and not process.held and process.life.worker.load != 0:
                 self.violations.append(f"load: {process.name} holds nothing, and counts {process.life.worker.load}")
