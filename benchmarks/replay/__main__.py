@@ -1,9 +1,9 @@
 """`python -m benchmarks.replay`: the replay against the worker that spoke the same records before, in one process.
 
-The engine returns 0.1 s of PCM at no cost, so that what is compared is everything else: the worker encodes, hashes and
-puts audio and verdict; `verify` looks up the verdict and the latest one, encodes, hashes and compares; `regenerate` puts
-the audio, too. Both commit a result a record in Kafka transactions, on one embedded broker. Several rounds, each a new
-process; the medians of the ratios round by round are printed.
+The engine returns 0.1 s of PCM at no cost, so that what is compared is everything else. The worker encodes, hashes and
+puts audio and verdict; `verify` looks up the verdict and the latest one, encodes, hashes and compares; `regenerate`
+also puts the audio. Both commit a result a record in Kafka transactions, on one embedded broker. Several rounds, each
+a new process; the medians of the ratios round by round are printed.
 """
 
 from __future__ import annotations
