@@ -110,6 +110,10 @@ class Worker:
             self._consumer.close()
         self._transactor.close()
 
+    def abandon(self) -> None:
+        """Its process ends for what a client of Kafka met: what was under way is not to blame for that."""
+        self._end(list(self._tenures))
+
     # RebalanceListener, called from within poll
 
     def assigned(self, partitions: Sequence[Partition]) -> None:

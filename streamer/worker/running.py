@@ -52,4 +52,7 @@ def run(
         except BrokerError as error:
             log.warning("the group could not be left in order", error=str(error))
         raise
+    except BrokerError:
+        worker.abandon()
+        raise
     worker.close()

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from streamer.errors import DeadLetterLimit, NotInitialised
+from streamer.errors import DeadLetterLimit, FatalClient, NotInitialised
 from streamer.observe.logs import logger
+from streamer.store.attempts import Attempts, Note, Suspect
 from streamer.worker.running import run
 from tests.worker.builders import TOPIC, Rig, Running, WorkingClock
 
@@ -101,3 +102,32 @@ def test_a_start_that_is_not_there_leaves_the_group() -> None:
     with pytest.raises(NotInitialised):
         process.run(20)
     assert process.rig.cluster.group("streamer").members == {}
+
+
+def test_what_is_under_way_when_a_client_of_kafka_breaks_is_not_to_blame() -> None:
+    process = Process()
+    process.rig.publish("a", "one")
+    topic = process.rig.cluster.topic(TOPIC)
+    assert topic is not None
+    attempts = Attempts(process.rig.store, topic.id, process.rig.settings.kafka.group)
+    attempts.page(0).write(Note(under_way=[0], company=2))
+    process.running.engine.held.add("one")
+
+    def stopping() -> bool:
+        if process.running.engine.submitted:
+            assert attempts.page(0).read().alone
+            raise FatalClient("broken")
+        return False
+
+    with pytest.raises(FatalClient):
+        run(
+            process.running.worker,
+            TOPIC,
+            stopping,
+            lambda: None,
+            clock=process.clock,
+            drain_timeout=20,
+            log=logger("error"),
+        )
+    process.running.pool.work()  # as it does before the process ends
+    assert attempts.page(0).read() == Note(suspects={0: Suspect(2)})
