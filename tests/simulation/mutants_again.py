@@ -101,11 +101,4 @@ MUTANTS: dict[str, list[Hunk]] = {
             "            decided_at=now,\n        )",
         )
     ],
-    "a deletion that does not look again": [
-        Hunk(
-            "store/deletion.py",
-            "        if not standing:\n            return Buried",
-            "        if True:\n            return Buried",
-        ),
-    ],
 }
