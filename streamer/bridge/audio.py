@@ -123,5 +123,8 @@ def _redirect(link: str) -> responses.Response:
 
 
 def _missing(key: str) -> Refused:
-    detail = f"the audio was deleted from the store, where it was {key}; send the request again under another id"
+    detail = (
+        f"the audio is gone from the store, where it was {key}; `streamer replay` of its id makes it again, or send "
+        "the request again under another id"
+    )
     return Refused(responses.problem(HTTPStatus.GONE, "audio_gone", detail, outcome=""))

@@ -24,6 +24,8 @@ from streamer.validation import Problem
 METHODS = ("GET", "HEAD")
 _MAX_FIELDS = 10
 _FOLLOWS = "its record on {0} follows, where it is not there yet"
+_SPOKEN = "decided, and the audio is stored; " + _FOLLOWS.format("tts.completed")
+_PROMOTED = "made again and promoted by the replay {0}; tts.replayed tells of it, tts.completed of the audio before"
 _DELETED = "deleted, text and audio; where its result was not committed before, it follows on tts.failed"
 
 
@@ -121,7 +123,7 @@ def described(verdict: Verdict) -> Job:
         timings=state.timings,
         output_name=state.output_name,
         decided_at=verdict.decided_at,
-        detail="decided, and the audio is stored; " + _FOLLOWS.format("tts.completed"),
+        detail=_PROMOTED.format(verdict.run) if verdict.run else _SPOKEN,
     )
 
 

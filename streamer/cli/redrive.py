@@ -56,8 +56,8 @@ def command(
     """Send failed requests again as they were, with key, headers and trace: what would be sent and what is left, by
     code and reason, and with --yes done.
 
-    Options narrow each other. --all and --since take the codes that a redrive may help; any other is named with --code
-    or --id. id_conflict and deleted are never sent. A failure is redriven once, however often this is run.
+    --code, --id and --since narrow each other. --all and --since take the codes that a redrive may help; any other is
+    named with --code or --id. id_conflict and deleted are never sent. A failure is redriven once, however often this is run.
     """
     from contextlib import ExitStack
 
@@ -80,7 +80,9 @@ def _choice(everything: bool, codes: tuple[str, ...], id_: str | None, source: s
     from streamer.worker.redrive.choice import NEVER, Choice
 
     narrowed = bool(codes) or id_ is not None or since is not None
-    if everything == narrowed:
+    if everything and narrowed:
+        raise click.UsageError("--all takes no --code, --id or --since: each of them chooses by itself")
+    if not (everything or narrowed):
         raise click.UsageError("give --all, or any of --code, --id and --since")
     if source is not None and id_ is None:
         raise click.UsageError("--source belongs to --id")

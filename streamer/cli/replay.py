@@ -153,7 +153,7 @@ class _Office:
             turn(
                 assemble_replay(surroundings, self._settings, run, instance),
                 self._topic.name,
-                lambda: stopped() or watch.over(),
+                lambda: _told(stopped(), self._settings.worker.drain_timeout) or watch.over(),
                 lambda: None,
                 clock=self._clock,
                 drain_timeout=self._settings.worker.drain_timeout,
@@ -236,3 +236,10 @@ class _Office:
         return Watch(
             self._progress(run), follower, self._admin, self._partitions, Tally(run), show, self._clock, self._log
         )
+
+
+def _told(stopping: bool, bound: float) -> bool:
+    """`stopping`, said once it is so: what was begun is finished first, within `bound` seconds."""
+    if stopping:
+        click.echo(f"finishing what was begun, at most {bound:g} s; a second Ctrl-C ends at once", err=True)
+    return stopping

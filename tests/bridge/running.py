@@ -216,8 +216,9 @@ def decide(
     failed: bool = False,
     generation: int = 1,
     audio: Audio = AUDIO,
+    run: str = "",
 ) -> None:
-    """Put a verdict, as a worker would."""
+    """Put a verdict, as a worker would, or as the replay `run`."""
     timings = Timings(queued=0, synthesis=0, durable=0)
     completed = Completed(audio=audio, recipe=RECIPE, timings=timings, output_name=request.output_name)
     Verdicts(store).settle(
@@ -228,6 +229,7 @@ def decide(
             fingerprint=fingerprint(request),
             state=Failed(code="expired", message="too late", attempts=1) if failed else completed,
             decided_at=5,
+            run=run,
         )
     )
 

@@ -139,6 +139,7 @@ def test_audio_that_was_deleted_is_gone(store: MemoryStore) -> None:
     decide(store, SpeechRequest(source="shop", id="2", text="hello"))
     response = fetch(store, "/jobs/2/audio?source=shop")
     assert (response.status_code, response.json()["code"]) == (410, "audio_gone")
+    assert "`streamer replay` of its id makes it again" in response.json()["detail"]
 
 
 def test_audio_of_a_job_that_was_deleted_is_gone_for_good(store: MemoryStore) -> None:

@@ -40,6 +40,21 @@ def test_a_finished_job_says_what_became_of_it() -> None:
     asyncio.run(scenario())
 
 
+def test_a_promoted_job_names_the_replay() -> None:
+    store = MemoryStore()
+    decide(store, HELLO)
+    decide(store, HELLO, generation=2, run="monday/1")
+
+    async def scenario() -> None:
+        async with running(store=store) as bridge:
+            job = (await bridge.client.get("/jobs/1?source=shop")).json()
+            assert (job["state"], job["generation"]) == ("completed", 2)
+            assert job["detail"].startswith("made again and promoted by the replay monday/1;")
+            assert "follows" not in job["detail"]  # nothing more comes on tts.completed
+
+    asyncio.run(scenario())
+
+
 def test_a_deleted_job_says_so_and_its_request_is_not_spoken_again() -> None:
     store = MemoryStore()
     decide(store, SpeechRequest(source="webhook", id="1", text="hello"))

@@ -32,7 +32,7 @@ NOON = 1_795_000_000_000
     [
         ((), "give --all, or any of --code, --id and --since"),
         (("--yes",), "give --all, or any of --code, --id and --since"),
-        (("--all", "--code", "expired"), "give --all, or any of --code, --id and --since"),
+        (("--all", "--code", "expired"), "--all takes no --code, --id or --since"),
         (("--code", "unheard_of"), "--code"),
         (("--code", "id_conflict"), "never redriven; a new id helps"),
         (("--code", "expired", "--code", "deleted"), "--code deleted: deleted, and never redriven"),

@@ -166,8 +166,8 @@ def deployment(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     [
         (["nobody"], "NAME: there is no run 'nobody' yet"),
         (["--all", "--partition", "3"], "--partition 3: "),
-        (["--from", "9", "--partition", "0"], "--from 9 lies behind the end of "),
-        (["--to", "9", "--partition", "0"], "--to 9 lies behind the end of "),
+        (["--from", "9", "--partition", "0"], "--from 9 lies beyond the end of "),
+        (["--to", "9", "--partition", "0"], "--to 9 lies beyond the end of "),
         (["--from", "3", "--to", "1", "--partition", "0"], "--from: "),
         (["--from", "1"], "--from 1 is an offset, and each partition counts its own"),
         (["--from", "2100-01-01"], "--from 2"),

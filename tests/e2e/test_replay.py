@@ -235,6 +235,7 @@ def test_interrupted_it_says_how_to_go_on(deployment: Deployment, number: signal
     until(lambda: replays(deployment), "it works")
     process.send_signal(number)
     assert process.wait(60) == 130, log.read_text()
+    assert log.read_text().count("finishing what was begun, at most 1 s; a second Ctrl-C ends at once") == 1
     assert "interrupted; `streamer replay monday` goes on with run monday/1" in log.read_text()
     assert log.with_suffix(".out").read_text() == ""
     assert 0 < len(replays(deployment)) < 60

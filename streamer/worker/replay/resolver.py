@@ -14,6 +14,7 @@ from streamer.worker.replay.selection import Bound, Selection, written
 
 _CALL = 10.0
 """Seconds that the cluster has to answer."""
+_UNDECIDED = "nothing was decided about it: is --source right, and has a worker come to it?"
 
 
 class Resolver:
@@ -74,7 +75,7 @@ class Resolver:
             return {partition: min(found[partition], end) for partition, end in ends.items()}
         for partition, end in ends.items():
             if value > end:
-                raise _wrong(f"{name} {value} lies behind the end of {partition}, {end}")
+                raise _wrong(f"{name} {value} lies beyond the end of {partition}, {end}")
         return dict.fromkeys(ends, value)
 
     def _record_of(self, identity: Identity) -> dict[int, Range]:
@@ -82,7 +83,7 @@ class Resolver:
         asked = f"--id {identity.id!r} of --source {identity.source!r}"
         verdict = self._verdicts.latest(identity)
         if verdict is None:
-            why = "nothing was decided about it" if identity.source else "ids belong to their source: give --source"
+            why = _UNDECIDED if identity.source else "ids belong to their source: give --source"
             raise _wrong(f"{asked}: {why}")
         if verdict.deleted:
             raise _wrong(f"{asked}: `streamer delete` took its audio away; it is not made again")

@@ -123,8 +123,8 @@ def test_of_a_time_before_the_log_it_is_said_how_much_may_be_gone() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"begin": 11, "partitions": (0,)}, "--from 11 lies behind the end of tts.requests[0], 10"),
-        ({"end": 11, "partitions": (0,)}, "--to 11 lies behind the end of tts.requests[0], 10"),
+        ({"begin": 11, "partitions": (0,)}, "--from 11 lies beyond the end of tts.requests[0], 10"),
+        ({"end": 11, "partitions": (0,)}, "--to 11 lies beyond the end of tts.requests[0], 10"),
         ({"begin": 7, "end": 3, "partitions": (0,)}, "--from: tts.requests[0] would be read from offset 7 to 3"),
         ({"begin": 7, "end": at(3), "partitions": (0,)}, "--from: tts.requests[0] would be read from offset 7 to 3"),
         ({"begin": at(7), "end": at(3)}, "--from 2023-11-14T22:13:27Z is later than --to 2023-11-14T22:13:23Z"),
@@ -134,7 +134,10 @@ def test_of_a_time_before_the_log_it_is_said_how_much_may_be_gone() -> None:
         ({"everything": True, "partitions": (-1,)}, "--partition -1"),
         ({"begin": at(11)}, "--from 2023-11-14T22:13:31Z lies in the future"),
         ({"end": at(3_600)}, "lies in the future; leave it out to go to the present end"),
-        ({"identity": Identity("shop", "nobody")}, "--id 'nobody' of --source 'shop': nothing was decided about it"),
+        (
+            {"identity": Identity("shop", "nobody")},
+            "--id 'nobody' of --source 'shop': nothing was decided about it: is",
+        ),
         ({"identity": Identity("", "x")}, "ids belong to their source: give --source"),
     ],
 )
