@@ -57,7 +57,8 @@ def command(
     code and reason, and with --yes done.
 
     --code, --id and --since narrow each other. --all and --since take the codes that a redrive may help; any other is
-    named with --code or --id. id_conflict and deleted are never sent. A failure is redriven once, however often this is run.
+    named with --code or --id. id_conflict and deleted are never sent. A failure is redriven once,
+    however often this is run.
     """
     from contextlib import ExitStack
 
