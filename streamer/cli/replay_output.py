@@ -13,6 +13,7 @@ import msgspec
 
 from streamer.clock import Clock
 from streamer.records import Outcome
+from streamer.worker.replay.causes import Reason
 from streamer.worker.replay.progress import Standing
 from streamer.worker.replay.rehearsal import Forecast
 from streamer.worker.replay.run import Mode, Run
@@ -37,7 +38,7 @@ def tell_ranges(run: Run, topic: str) -> None:
     at_most = "up to " if isinstance(read(run.asked).begin, datetime) else ""
     for number, range in sorted(run.ranges.items()):
         line = f"{topic}[{number}]: "
-        line += f"offsets {range.begin} to {range.end - 1}, {range.size:,} of them" if range.size else "no offsets"
+        line += f"offsets [{range.begin}, {range.end}), {range.size:,} of them" if range.size else "no offsets"
         if range.gone:
             line += f"; {at_most}{range.gone:,} that were asked for are gone: retention has passed them"
         click.echo(line, err=True)
@@ -129,6 +130,9 @@ def print_summary(run: Run, summary: Summary, topic: str, *, as_json: bool) -> N
     gone = sum(range.gone for range in run.ranges.values())
     if gone:
         click.echo(f"{gone:,} offsets that were asked for were gone before the run began")
+    undecided = summary.reasons.get(Outcome.SKIPPED, {}).get(Reason.UNDECIDED, 0)
+    if undecided:
+        click.echo(f"{undecided:,} had no result yet; replay them with --restart once the workers have come to them")
     if not summary.checked:
         click.echo("nothing was checked")
 

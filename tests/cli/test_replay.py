@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from streamer.cli.replay_options import Options, asked
-from streamer.cli.replay_output import Bar, Lines, Pace, tell_ranges
+from streamer.cli.replay_output import Bar, Lines, Pace, print_summary, tell_ranges
 from streamer.clock import ManualClock
 from streamer.errors import ConfigurationError
 from streamer.identity import Identity
@@ -130,10 +130,19 @@ def test_what_is_gone_is_told_for_each_partition(capsys: pytest.CaptureFixture[s
     timed = msgspec.structs.replace(RUN, asked="--from 2026-11-22T00:00:00Z", ranges={1: Range(7, 9, gone=7)})
     tell_ranges(timed, "t")
     assert capsys.readouterr().err.splitlines() == [
-        "t[0]: offsets 3 to 9, 7 of them; 3 that were asked for are gone: retention has passed them",
+        "t[0]: offsets [3, 10), 7 of them; 3 that were asked for are gone: retention has passed them",
         "t[2]: no offsets",
-        "t[1]: offsets 7 to 8, 2 of them; up to 7 that were asked for are gone: retention has passed them",
+        "t[1]: offsets [7, 9), 2 of them; up to 7 that were asked for are gone: retention has passed them",
     ]
+
+
+def test_records_without_a_result_are_no_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else "identical" would be taken for all there is."""
+    partly = summary(identical=3, skipped=5)
+    partly.reasons["skipped"] = {"undecided": 4, "failed": 1}
+    print_summary(RUN, partly, "t", as_json=False)
+    told = "4 had no result yet; replay them with --restart once the workers have come to them"
+    assert told in capsys.readouterr().out.splitlines()
 
 
 # The command
@@ -195,7 +204,7 @@ def test_a_dry_run_tells_and_changes_nothing(deployment: Deployment) -> None:
     assert done.stdout == "2 records would be made again\n"
     assert done.stderr.splitlines() == [
         "run tuesday/1 would be begun: --from 1 --to 3 --partition 2 --promote",
-        f"{topic}[2]: offsets 1 to 2, 2 of them",
+        f"{topic}[2]: offsets [1, 3), 2 of them",
     ]
     assert {entry.key: entry.modified for entry in deployment.opened_store().entries("")} == objects
     group = f"{deployment.kafka.group}.replay.tuesday.1"

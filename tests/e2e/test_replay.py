@@ -259,7 +259,7 @@ def test_what_retention_took_is_said_in_numbers(kafka: str, tmp_path: Path) -> N
         assert done.returncode == 0, done.stderr
         assert outcomes(done) == {"identical": 4}
         assert told(done)["ranges"] == [{"partition": 0, "begin": 4, "end": 8, "gone": 3}]
-        assert f"{topic}[0]: offsets 4 to 7, 4 of them; 3 that were asked for are gone" in done.stderr
+        assert f"{topic}[0]: offsets [4, 8), 4 of them; 3 that were asked for are gone" in done.stderr
 
         take(10)
         for asked in (["--all"], ["--from", "2", "--to", "6"], ["--id", "id-3", "--source", "shop"]):
