@@ -187,7 +187,8 @@ def _concluded(redriver: Redriver, failures: _Failures, yes: bool, problem: Stre
         unknown = redriver.finish(_TIMEOUT)
     except StreamerError as error:
         problem = problem or error
-    for line in report.lines(dry=not yes):
+    lines = list(report.lines(dry=not yes))
+    for line in lines:
         click.echo(line)
     if failures.undecodable:
         _say(f"{failures.undecodable} entries of {failures.topic} are no failures; first: {failures.example}")
@@ -201,6 +202,8 @@ def _concluded(redriver: Redriver, failures: _Failures, yes: bool, problem: Stre
     else:
         _say(f"{sent} sent")
     if failures.ended and problem is None:
+        if not lines:
+            _say(f"no failure on {failures.topic} matches")
         return EXIT_FAILED if yes and unsent else EXIT_DONE
     _say("stopped before the end of the failures; run it again: what was sent is not redriven twice")
     return _INTERRUPTED if problem is None else problem.exit_code

@@ -97,7 +97,7 @@ class Verdicts:
 
     def bury(self, verdict: Verdict, now: int) -> None:
         """Put a tombstone in its place. `now` in milliseconds since the epoch."""
-        state = Failed(code=FailureCode.DELETED, message="its audio was deleted by `streamer delete`")
+        state = Failed(code=FailureCode.DELETED, message="it was deleted by `streamer delete`")
         tombstone = msgspec.structs.replace(verdict, state=state, decided_at=now)
         self._store.replace(_key(verdict.identity.folder, verdict.generation), _ENCODER.encode(tombstone))
 

@@ -197,7 +197,7 @@ class Pipeline:
         if not self._rounds.admit(task):
             message = (
                 f"it killed its worker {task.attempts} times, alone: the process crashed, was killed for its memory, "
-                "or left because its engine hung"
+                "or left because its engine hung; its log says where: mend that, then redrive it"
             )
             self._fail(task, FailureCode.SYNTHESIS_FAILED, message)
 

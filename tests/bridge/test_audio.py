@@ -148,7 +148,7 @@ def test_audio_of_a_job_that_was_deleted_is_gone_for_good(store: MemoryStore) ->
         assert fetch(store, method=method).status_code == 410
     problem = fetch(store, range="bytes=0-1").json()
     assert (problem["code"], problem["state"], problem["failure"]) == ("audio_gone", "failed", "deleted")
-    assert problem["detail"] == "its audio was deleted by `streamer delete`"
+    assert problem["detail"] == "it was deleted by `streamer delete`"
 
 
 def test_audio_that_cannot_be_read_is_told_before_it_begins(store: LostStore) -> None:
