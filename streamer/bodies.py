@@ -24,6 +24,9 @@ from streamer.validation import (
     json_object,
 )
 
+SOURCE = "webhook"
+"""Of requests that name none to the bridge."""
+
 
 def _described(description: str, **schema: Any) -> Meta:
     """Documentation only: were the limits msgspec's, a request would be refused at the first that it breaks."""

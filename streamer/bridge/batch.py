@@ -9,12 +9,12 @@ from http import HTTPStatus
 import msgspec
 from starlette.types import Receive, Scope
 
-from streamer.bodies import from_json
+from streamer.bodies import SOURCE, from_json
 from streamer.bridge import responses
 from streamer.bridge.core import Bridge, Conflict, Invalid, Limited
 from streamer.bridge.documents import LineBody
 from streamer.bridge.gate import Bodies, Gate, Refused
-from streamer.bridge.webhook import METHODS, SOURCE, malformed
+from streamer.bridge.webhook import METHODS, malformed
 from streamer.identity import Identity, fingerprint
 from streamer.observe.metrics import Metrics
 from streamer.records import SpeechRequest

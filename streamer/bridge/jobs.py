@@ -9,12 +9,12 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.types import Receive, Scope
 
+from streamer.bodies import SOURCE
 from streamer.bridge import paths, responses
 from streamer.bridge.core import Bridge
 from streamer.bridge.documents import AudioBody, Job, JobAccepted, JobCompleted, JobFailed
 from streamer.bridge.gate import Gate, Refused
 from streamer.bridge.lookups import Lookups
-from streamer.bridge.webhook import SOURCE
 from streamer.errors import StoreError
 from streamer.identity import Identity
 from streamer.records import Engine, FailureCode

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from starlette.types import Receive, Scope
 
-from streamer.bodies import event_from_json, from_json
+from streamer.bodies import SOURCE, event_from_json, from_json
 from streamer.bridge import paths, responses
 from streamer.bridge.core import Bridge
 from streamer.bridge.gate import Bodies, Gate, Refused
@@ -15,8 +15,6 @@ from streamer.observe.metrics import Metrics
 from streamer.records import SpeechRequest
 from streamer.validation import InvalidRequest, Problem
 
-SOURCE = "webhook"
-"""The source of requests that name none."""
 METHODS = ("POST",)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from streamer.bodies import SOURCE
 from streamer.cli.main import configured
 
 if TYPE_CHECKING:
@@ -17,15 +18,13 @@ if TYPE_CHECKING:
     from streamer.store.verdicts import Verdict
 
 _TIMEOUT = 5.0
-_BRIDGE = "webhook"
-"""bridge.webhook.SOURCE, which is not loaded for this."""
 
 
 @click.command()
 @click.option("--id", "id_", required=True, metavar="ID", help="Of the request.")
 @click.option(
     "--source",
-    default=_BRIDGE,
+    default=SOURCE,
     show_default=True,
     help="Whose id it is; the default is that of requests which named none to the bridge.",
 )

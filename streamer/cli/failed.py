@@ -14,7 +14,6 @@ from streamer.records import FailureCode
 
 if TYPE_CHECKING:
     from streamer.downstream.failures import Failures, Group
-    from streamer.kafka.base import Record
     from streamer.settings import Settings
 
 _POLL = 0.5
@@ -60,44 +59,28 @@ def command(settings: Settings, code: str | None, since: int | None, as_json: bo
 
 def _read(settings: Settings, failures: Failures) -> tuple[int, str]:
     """All there is. How many could not be decoded, and the first. Errors: RegistryUnavailable, those of the broker."""
+    from streamer.cli.failed_topic import FailedTopic
     from streamer.cli.signals import Stop
     from streamer.clock import SystemClock
-    from streamer.downstream.follow import Follower
-    from streamer.errors import RegistryUnavailable
     from streamer.kafka.confluent import ConfluentBroker
     from streamer.observe.logs import logger
     from streamer.wire.opening import open_codecs
 
-    example = ""
-
-    def tell(record: Record, reason: str) -> None:
-        nonlocal example
-        example = example or f"{record.partition} offset {record.offset}: {reason}"
-
-    def give_up(reason: str) -> None:
-        raise RegistryUnavailable(reason)  # a report that waits for ever is none
-
     stopped, clock = Stop(), SystemClock()
-    topic = settings.kafka.topics.failed
     broker = ConfluentBroker(settings.kafka, logger(settings.log.level, settings.log.format))
-    reader = broker.reader([topic], from_beginning=True)
-    follower = Follower(
-        reader,
-        {topic: open_codecs(settings, clock).failed},
-        clock,
-        undecodable=tell,
-        waiting=give_up,
-    )
+    name = settings.kafka.topics.failed
+    reader = broker.reader([name], from_beginning=True)
+    topic = FailedTopic(name, reader, open_codecs(settings, clock).failed, clock)
     try:
         while not stopped():
-            results = follower.poll(_POLL, _BATCH)
-            for result in results:
-                failures.add(result)
-            if not results and reader.at_end():  # it asks the broker: only once nothing comes
+            results = topic.poll(_POLL, _BATCH)
+            for failed in results:
+                failures.add(failed)
+            if not results and topic.at_end():  # it asks the broker: only once nothing comes
                 break
     finally:
-        follower.close()
-    return follower.undecodable, example
+        topic.close()
+    return topic.undecodable, topic.example
 
 
 def _print(groups: list[Group], topic: str) -> None:

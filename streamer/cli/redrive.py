@@ -13,12 +13,9 @@ from streamer.records import FailureCode
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from streamer.clock import Clock
+    from streamer.cli.failed_topic import FailedTopic
     from streamer.errors import StreamerError
-    from streamer.kafka.base import Broker, Record
-    from streamer.records import SpeechFailed
     from streamer.settings import Settings
-    from streamer.wire.base import Codecs
     from streamer.worker.redrive.choice import Choice
     from streamer.worker.redrive.redriver import Redriver
 
@@ -69,7 +66,7 @@ def command(
     with ExitStack() as stack:
         redriver, failures = _opened(settings, choice, yes, stack)
         try:
-            while not (stopped() or failures.ended):
+            while not (stopped() or failures.at_end()):
                 redriver.take(failures.poll(_POLL, _BATCH))
         except StreamerError as error:
             problem = error
@@ -93,11 +90,14 @@ def _choice(everything: bool, codes: tuple[str, ...], id_: str | None, source: s
     return Choice(codes=frozenset(codes), id=id_, source=source, since=since)
 
 
-def _opened(settings: Settings, choice: Choice, yes: bool, stack: ExitStack) -> tuple[Redriver, _Failures]:
+def _opened(settings: Settings, choice: Choice, yes: bool, stack: ExitStack) -> tuple[Redriver, FailedTopic]:
     """`stack` closes them. Errors: those of the broker, the store and the registry; StoreMismatch, NotInitialised."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from streamer.cli.failed_topic import FailedTopic
     from streamer.clock import SystemClock
+    from streamer.kafka.base import Partition
+    from streamer.kafka.bounded import BoundedReader
     from streamer.kafka.confluent import ConfluentBroker
     from streamer.observe.logs import logger
     from streamer.store.groups import Groups
@@ -131,53 +131,18 @@ def _opened(settings: Settings, choice: Choice, yes: bool, stack: ExitStack) -> 
         stack.callback(publisher.close)
         sending = Sending(publisher)
     threads = stack.enter_context(ThreadPoolExecutor(settings.store.threads))
-    failures = _Failures(settings.kafka.topics.failed, broker, codecs, clock)
+    name = settings.kafka.topics.failed
+    found = admin.topics([name], _TIMEOUT)[name]
+    partitions = [Partition(name, number) for number in range(found.partitions if found else 0)]
+    ends = admin.ends(partitions, _TIMEOUT)
+    # What the redrive itself leads to comes behind them.
+    reader = BoundedReader(broker.reader_from(dict.fromkeys(partitions, 0)), ends)
+    failures = FailedTopic(name, reader, codecs.failed, clock)
     stack.callback(failures.close)
     return Redriver(choice, assessor, threads, sending), failures
 
 
-class _Failures:
-    """What stands on the topic of failures now, from its beginning; what the redrive itself leads to comes later."""
-
-    def __init__(self, topic: str, broker: Broker, codecs: Codecs, clock: Clock) -> None:
-        from streamer.downstream.follow import Follower
-        from streamer.kafka.base import Partition
-        from streamer.kafka.bounded import BoundedReader
-
-        admin = broker.admin()
-        found = admin.topics([topic], _TIMEOUT)[topic]
-        partitions = [Partition(topic, number) for number in range(found.partitions if found else 0)]
-        self.topic, self.ended, self.example = topic, False, ""
-        ends = admin.ends(partitions, _TIMEOUT)
-        self._reader = BoundedReader(broker.reader_from(dict.fromkeys(partitions, 0)), ends)
-        self._follower: Follower[SpeechFailed] = Follower(
-            self._reader, {topic: codecs.failed}, clock, undecodable=self._tell, waiting=_give_up
-        )
-
-    @property
-    def undecodable(self) -> int:
-        return self._follower.undecodable
-
-    def poll(self, timeout: float, most: int) -> list[SpeechFailed]:
-        """Errors: RegistryUnavailable, those of the broker."""
-        failures = self._follower.poll(timeout, most)
-        self.ended = self._reader.at_end()
-        return failures
-
-    def _tell(self, record: Record, reason: str) -> None:
-        self.example = self.example or f"{record.partition} offset {record.offset}: {reason}"
-
-    def close(self) -> None:
-        self._follower.close()
-
-
-def _give_up(reason: str) -> None:
-    from streamer.errors import RegistryUnavailable
-
-    raise RegistryUnavailable(reason)  # what waits for ever has no end to tell
-
-
-def _concluded(redriver: Redriver, failures: _Failures, yes: bool, problem: StreamerError | None) -> int:
+def _concluded(redriver: Redriver, failures: FailedTopic, yes: bool, problem: StreamerError | None) -> int:
     """Wait for acks and say what was done; the exit code."""
     from streamer.errors import EXIT_DONE, EXIT_FAILED, StreamerError
     from streamer.worker.redrive.assessor import Fate
@@ -201,7 +166,7 @@ def _concluded(redriver: Redriver, failures: _Failures, yes: bool, problem: Stre
         _say(f"nothing was sent; --yes sends {sent}" if sent else "nothing to send")
     else:
         _say(f"{sent} sent")
-    if failures.ended and problem is None:
+    if failures.at_end() and problem is None:
         if not lines:
             _say(f"no failure on {failures.topic} matches")
         return EXIT_FAILED if yes and unsent else EXIT_DONE

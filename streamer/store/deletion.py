@@ -29,8 +29,7 @@ class Kept(NamedTuple):
 
 def kept(store: Store, identity: Identity) -> Kept:
     """Errors: those of the store."""
-    files = [key for key in store.list(f"{identity.folder}/") if generation_of(key) is None]
-    return Kept(_all(Verdicts(store), identity), len(files))
+    return Kept(_all(Verdicts(store), identity), len(_files(store, identity)))
 
 
 def bury(store: Store, identity: Identity, now: int) -> Buried:
@@ -48,7 +47,7 @@ def bury(store: Store, identity: Identity, now: int) -> Buried:
         for verdict in standing:
             verdicts.bury(verdict, now)
         buried += standing
-        files = [key for key in store.list(f"{identity.folder}/") if generation_of(key) is None]
+        files = _files(store, identity)
         for key in files:
             store.delete(key)
         objects += len(files)
@@ -56,6 +55,10 @@ def bury(store: Store, identity: Identity, now: int) -> Buried:
         standing = _standing(verdicts, identity)
         if not standing:
             return Buried(buried, objects)
+
+
+def _files(store: Store, identity: Identity) -> list[str]:
+    return [key for key in store.list(f"{identity.folder}/") if generation_of(key) is None]
 
 
 def _standing(verdicts: Verdicts, identity: Identity) -> list[Verdict]:

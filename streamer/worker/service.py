@@ -40,9 +40,8 @@ class Service:
         if not isinstance(found, Standing):
             raise TypeError(f"nothing to judge by: {found!r}")
         problem = task.generation_problem
-        owns = (
-            found.verdict is not None and found.verdict.owner == task.claim.owner
-        )  # then it did follow; or is deleted
+        # Whoever owns its verdict did follow; what it followed may have been deleted since.
+        owns = found.verdict is not None and found.verdict.owner == task.claim.owner
         if not problem and not owns and task.claim.generation > 1 and (reason := follows(task.claim, found.previous)):
             problem = f"header streamer-follows: {reason}"
         if problem:

@@ -152,7 +152,7 @@ def test_without_an_id_it_is_wrong_use(folder: Path) -> None:
 
 
 def test_the_help_names_the_bridges_source() -> None:
-    from streamer.bridge.webhook import SOURCE
+    from streamer.bodies import SOURCE
     from streamer.cli import delete
 
     [source] = [option for option in delete.command.params if option.name == "source"]
