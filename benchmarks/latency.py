@@ -69,14 +69,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--rate", type=float, default=20.0)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        kafka = EmbeddedKafka(Path(folder) / "kafka", 0)
-        kafka.start()
-        try:
-            kafka.ready()
-            _measure(kafka.bootstrap_servers, Path(folder), arguments.rate, int(arguments.rate * arguments.seconds))
-        finally:
-            kafka.stop()
+    with tempfile.TemporaryDirectory() as folder, EmbeddedKafka(Path(folder) / "kafka", 0) as kafka:
+        _measure(kafka.bootstrap_servers, Path(folder), arguments.rate, int(arguments.rate * arguments.seconds))
 
 
 def _measure(servers: str, folder: Path, rate: float, events: int) -> None:

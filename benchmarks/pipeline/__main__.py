@@ -31,20 +31,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="1,000,000 records through the worker; its RSS")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        kafka = EmbeddedKafka(Path(folder) / "kafka", 0)
-        kafka.start()
-        try:
-            kafka.ready()
-            records = 1_000_000 if arguments.memory else arguments.records
-            topics(kafka.bootstrap_servers)
-            fill(kafka.bootstrap_servers, records)
-            if arguments.memory:
-                _memory(kafka.bootstrap_servers, records)
-            else:
-                _compare(kafka.bootstrap_servers, records, arguments.rounds)
-        finally:
-            kafka.stop()
+    with tempfile.TemporaryDirectory() as folder, EmbeddedKafka(Path(folder) / "kafka", 0) as kafka:
+        records = 1_000_000 if arguments.memory else arguments.records
+        topics(kafka.bootstrap_servers)
+        fill(kafka.bootstrap_servers, records)
+        if arguments.memory:
+            _memory(kafka.bootstrap_servers, records)
+        else:
+            _compare(kafka.bootstrap_servers, records, arguments.rounds)
 
 
 def _compare(servers: str, records: int, rounds: int) -> None:

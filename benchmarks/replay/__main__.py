@@ -27,16 +27,10 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        kafka = EmbeddedKafka(Path(folder) / "kafka", 0)
-        kafka.start()
-        try:
-            kafka.ready()
-            topics(kafka.bootstrap_servers)
-            fill(kafka.bootstrap_servers, arguments.records)
-            _compare(kafka.bootstrap_servers, arguments.records, arguments.rounds)
-        finally:
-            kafka.stop()
+    with tempfile.TemporaryDirectory() as folder, EmbeddedKafka(Path(folder) / "kafka", 0) as kafka:
+        topics(kafka.bootstrap_servers)
+        fill(kafka.bootstrap_servers, arguments.records)
+        _compare(kafka.bootstrap_servers, arguments.records, arguments.rounds)
 
 
 def _compare(servers: str, records: int, rounds: int) -> None:
