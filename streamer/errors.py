@@ -26,6 +26,8 @@ StreamerError
 │   └── StoreRejected          this object will never be taken: fail its record
 ├── RequestFailed              this record ends on tts.failed; carries the code
 ├── EngineError                the engine cannot start or broke as a whole
+│   └── CheckpointError        a file of the model's folder is missing, cut or not what it should be     exit 2
+├── VoiceUnusable              a prompt's sound or text that no voice can be cloned from; says why
 └── EmbeddedError              the embedded broker cannot be had or started, and why
 """
 
@@ -160,6 +162,16 @@ class RequestFailed(StreamerError):
 
 class EngineError(StreamerError):
     pass
+
+
+class CheckpointError(EngineError):
+    """Names the file, the tensor where it is one, and the remedy."""
+
+    exit_code = EXIT_NEVER_RESTART
+
+
+class VoiceUnusable(StreamerError):
+    """The message names what is wrong with the sound or its text, and what would do."""
 
 
 class EmbeddedError(StreamerError):
