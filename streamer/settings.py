@@ -10,27 +10,25 @@ import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Any, Literal, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streamer.errors import ConfigurationError
 from streamer.formats import FORMATS, MAX_RATE, MIN_RATE, FormatName, refusal
 from streamer.resources import folder
+from streamer.settings_engines import REQUIRED
+from streamer.settings_engines import EngineChoice as EngineChoice
+from streamer.settings_engines import Espeak as Espeak
+from streamer.settings_engines import Glm as Glm
+from streamer.settings_engines import Tone as Tone
+from streamer.settings_section import Count, Seconds, Section, Share
 
 _PREFIX = "STREAMER_"
 
-Seconds = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(gt=0, le=1)]
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Topics(_Section):
+class Topics(Section):
     """Names of the topics."""
 
     requests: str = "tts.requests"
@@ -39,7 +37,7 @@ class Topics(_Section):
     replayed: str = "tts.replayed"
 
 
-class Kafka(_Section):
+class Kafka(Section):
     """The cluster, the group and the topics."""
 
     bootstrap_servers: str = "127.0.0.1:9092"
@@ -61,7 +59,7 @@ class Kafka(_Section):
     """`max.message.bytes` of the request topic."""
     max_failed_bytes: int = Field(8_388_608, ge=262_144)
     """`max.message.bytes` of the failure topic: above what a request decompresses to. Larger originals are cut."""
-    properties: dict[str, str | int | float | bool] = {}
+    properties: dict[str, str | int | float | bool] = Field({})
     """Any librdkafka property (SASL, TLS, …), for every client."""
 
     @field_validator("max_failed_bytes")
@@ -72,7 +70,7 @@ class Kafka(_Section):
         return value
 
 
-class Store(_Section):
+class Store(Section):
     """Audio and verdicts. One store serves all workers and bridges."""
 
     url: str = Field(default_factory=lambda: (Path.cwd() / ".streamer" / "store").as_uri())
@@ -89,7 +87,7 @@ class Store(_Section):
     """Look-ups and writes under way at once, in one worker."""
 
 
-class Audio(_Section):
+class Audio(Section):
     """The audio of requests that do not choose."""
 
     format: FormatName = "wav"
@@ -105,42 +103,7 @@ class Audio(_Section):
         return value
 
 
-class Espeak(_Section):
-    """The embedded engine."""
-
-    processes: Count = 2
-    timeout: Seconds = 30.0
-    """Seconds without a sound after which a child process counts as hung."""
-
-
-class Tone(_Section):
-    """The engine of tests and benchmarks: a tone per character, at a settable cost."""
-
-    seconds_per_character: float = Field(0.005, ge=0)
-    """Audio made for a character."""
-    cost_per_character: float = Field(0.0, ge=0)
-    """Seconds of work for a character."""
-    rows: Count = 8
-    """Utterances advanced at once."""
-    failure_rate: float = Field(0.0, ge=0, le=1)
-    """Share of texts, chosen by their hash, that always fail."""
-    step_limit: Seconds = 10.0
-    """Seconds after which a step counts as stuck, what its work costs left out."""
-
-
-class EngineChoice(_Section):
-    """Which engine, and the limits of what is given to it."""
-
-    name: Literal["espeak", "tone"] = "espeak"
-    attempts: Count = 3
-    """How often a record that fails alone is tried."""
-    max_text: Count = 20_000
-    """Characters; a longer text fails as text_too_long."""
-    espeak: Espeak = Espeak()
-    tone: Tone = Tone()
-
-
-class Worker(_Section):
+class Worker(Section):
     """The worker loop."""
 
     processes: Count = 1
@@ -166,7 +129,7 @@ class Worker(_Section):
     """Port of /metrics on 127.0.0.1, plus the slot; 0: none."""
 
 
-class Bridge(_Section):
+class Bridge(Section):
     """The HTTP side."""
 
     host: str = "127.0.0.1"
@@ -186,27 +149,37 @@ class Bridge(_Section):
     drain_timeout: Seconds = 10.0
 
 
-class SchemaRegistry(_Section):
+class SchemaRegistry(Section):
     """Where schemas are shared; without it every record carries its schema's fingerprint."""
 
     url: str = ""
     """http(s)://…, Confluent's API; Apicurio's stands at /apis/ccompat/v7. Empty: Avro single-object encoding."""
     timeout: Seconds = 5.0
     """Seconds that the registry has to answer."""
-    properties: dict[str, str | int | float | bool] = {}
+    properties: dict[str, str | int | float | bool] = Field({})
     """Any property of confluent-kafka's SchemaRegistryClient (basic.auth.user.info, ssl.ca.location, …)."""
 
 
-class Log(_Section):
+class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "console"] = "json"
 
 
-class VoicesFile(_Section):
+class VoicesFile(Section):
     file: Path = Field(default_factory=lambda: folder("configs") / "voices.toml")
+    prompt_folders: list[Path] = Field([])
+    """Absolute folders from which a request's own prompt_audio is read; none: from the store's audio alone."""
+
+    @field_validator("prompt_folders")
+    @classmethod
+    def _absolute(cls, value: list[Path]) -> list[Path]:
+        for path in value:
+            if not path.is_absolute():
+                raise ValueError(f"{str(path)!r} is not absolute; give whole paths, such as /srv/prompts")
+        return value
 
 
-class EventsFile(_Section):
+class EventsFile(Section):
     file: Path = Field(default_factory=lambda: folder("configs") / "events.toml")
 
 
@@ -277,26 +250,30 @@ def _unknown_variables() -> list[str]:
 
 
 def _no_objects() -> list[str]:
-    """Variables that stand for a whole table and are no JSON."""
-    tables = {f"{_PREFIX}{'__'.join(path)}".upper() for path in _tables(Settings)}
+    """Variables that stand for a whole table or list and are no JSON."""
+    composed = {f"{_PREFIX}{'__'.join(path)}".upper(): example for path, example in _composed(Settings)}
     problems = []
     for name in sorted(os.environ):
-        if name.upper() in tables:
+        if example := composed.get(name.upper()):
             try:
                 json.loads(os.environ[name])
             except ValueError:
-                problems.append(f'environment variable {name}: must be a JSON object, such as {{"key": "value"}}')
+                problems.append(f"environment variable {name}: must be {example}")
     return problems
 
 
-def _tables(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+def _composed(model: type[BaseModel]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The keys that hold several values, and what to write there."""
+    table = 'a JSON object, such as {"key": "value"}'
     for name, field in model.model_fields.items():
         kind = field.annotation
         if get_origin(kind) is dict:
-            yield (name,)
+            yield (name,), table
+        elif get_origin(kind) is list:
+            yield (name,), 'a JSON list, such as ["one", "two"]'
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield (name,)
-            yield from ((name, *path) for path in _tables(kind))
+            yield (name,), table
+            yield from (((name, *path), example) for path, example in _composed(kind))
 
 
 def _problem(detail: Any) -> str:
@@ -304,6 +281,8 @@ def _problem(detail: Any) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         message = "no such key"
+    elif detail["type"] == REQUIRED:
+        path.append(detail["ctx"]["key"])
     else:
         message += f", got {str(detail['input'])[:80]!r}"
     return f"{'.'.join(path)} (environment: {_PREFIX}{'__'.join(path).upper()}): {message}"

@@ -14,7 +14,7 @@ from streamer.resources import folder
 from streamer.settings import Settings, load
 
 EXAMPLE = folder("configs") / "streamer.toml"
-DERIVED = {"store.url", "voices.file", "events.file"}
+DERIVED = {"store.url", "engine.glm.dictionary", "voices.file", "events.file"}
 """Their defaults depend on the machine: commented out."""
 
 PROPERTIES = {"kafka.properties", "schema_registry.properties"}

@@ -92,6 +92,13 @@ def test_librdkafka_properties_from_the_environment(monkeypatch: pytest.MonkeyPa
     assert load(None).kafka.properties == {"sasl.username": "u", "linger.ms": 5}
 
 
+def test_folders_of_prompts_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMER_VOICES__PROMPT_FOLDERS", '["/srv/a", "/srv/b"]')
+    voices = load(None).voices
+    assert voices.prompt_folders == [Path("/srv/a"), Path("/srv/b")]
+    assert voices.file.is_file()
+
+
 def test_every_error_is_listed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = written(
         tmp_path,
@@ -136,6 +143,8 @@ def test_every_error_is_listed_at_once(tmp_path: Path, monkeypatch: pytest.Monke
         ("KAFKA__PROPERTIES", "[1]", "valid dictionary"),
         ("KAFKA", "{", "JSON object"),
         ("ENGINE__TONE", "rows=3", "JSON object"),
+        ("VOICES__PROMPT_FOLDERS", "/srv/prompts", "JSON list"),
+        ("VOICES__PROMPT_FOLDERS", '["/srv/a", "b"]', "'b' is not absolute"),
         ("STORE__THREADS", "0", "greater than or equal to 1"),
         ("AUDIO__FORMAT", "aac", "'wav'"),
         ("AUDIO__SAMPLE_RATE", "96000", "48000"),
