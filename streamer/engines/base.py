@@ -32,6 +32,8 @@ class Speech(msgspec.Struct, frozen=True):
 
     ticket: Ticket
     samples: Samples
+    revision: str | None = None
+    """The one that made it, of an engine whose revision may change while it runs; None: the profile's."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -43,6 +45,9 @@ class Failure(msgspec.Struct, frozen=True):
     """True: fewer rows at once may help; the attempt does not count against the utterance while it had neighbours."""
     mute: bool = False
     """True: there is nothing in the text that this engine has a sound for; no further attempt makes one."""
+    voice: bool = False
+    """True: nothing can be cloned from the prompt of its voice; no further attempt helps, and the message says what
+    is wrong with it."""
 
 
 class Durations(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +104,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     revision: str
-    """Changes with whatever changes a byte of the audio."""
+    """Changes with whatever changes a byte of the audio. Of an engine that reads something anew while it runs, the
+    one of now; its speech then says its own."""
     sample_rate: int
     capacity: int
     """How much cost (estimated speech tokens) it takes at once."""
@@ -109,6 +115,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Within what its speech counts. None: it is not verified."""
     seeded: bool = True
     """Whether another seed makes another speech; if not, one that is rejected is not tried again."""
+    clones: bool = False
+    """Whether it speaks in the voice of a prompt: then each voice needs one, and a request may bring its own."""
+    about: str = ""
+    """What it runs on, for people: weights and device."""
 
 
 class Synthesizer(Protocol):

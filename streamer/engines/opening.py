@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from streamer.clock import Clock
 from streamer.engines.base import Synthesizer
-from streamer.settings import EngineChoice
+from streamer.errors import ConfigurationError
+from streamer.settings import EngineChoice, Glm
 
 
 def open_engine(choice: EngineChoice, clock: Clock) -> Synthesizer:
-    """The engine that the configuration names, ready to speak. Errors: EngineError.
+    """The engine that the configuration names, ready to speak. Errors: EngineError; ConfigurationError where an extra
+    of the installation is missing.
 
     To be called in the thread that will use it; espeak's child processes die with that thread.
     """
@@ -16,6 +18,21 @@ def open_engine(choice: EngineChoice, clock: Clock) -> Synthesizer:
         from streamer.engines.tone import ToneSynthesizer
 
         return ToneSynthesizer(choice.tone, clock.sleep)
+    if choice.name == "glm":
+        return _glm(choice.glm, clock)
     from streamer.engines.espeak import EspeakSynthesizer
 
     return EspeakSynthesizer(choice.espeak, clock)
+
+
+def _glm(choice: Glm, clock: Clock) -> Synthesizer:
+    try:
+        from streamer.engines.glm.synthesizer import GlmSynthesizer
+
+        return GlmSynthesizer.open(choice, clock)
+    except ImportError as error:
+        if error.name is not None and error.name.partition(".")[0] == "streamer":
+            raise  # a defect of ours, which no installation mends
+        raise ConfigurationError(
+            [f"engine.name is glm, and its libraries are not installed ({error}): pip install 'streamer[glm]'"]
+        ) from error
