@@ -1,7 +1,7 @@
 # `make demo`, `make test` and `make check` work on a fresh machine with Python >= 3.11, pip and make.
 #
 #   make demo            everything on this machine, four spoken samples, until Ctrl-C; ONCE=1 stops after the samples
-#   make test            all tests, those on a real Kafka included; ARGS="-k name" goes to pytest
+#   make test            all tests, those on a real Kafka included; ARGS="-k name" goes to pytest, JOBS=1 runs one at a time
 #   make .tools/versitygw  the S3 server that tests of S3 need; it is built, by Go
 #   make check           ruff and mypy --strict
 #   make lock            requirements.lock anew from pyproject.toml
@@ -14,6 +14,8 @@ PYTHON ?= python3
 UV := .uv/bin/uv
 BIN := .venv/bin
 HISTORIES ?= 20000
+# Test processes. More than the cores of a small machine, for most tests on a real Kafka wait for time to pass.
+JOBS ?= 3
 SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 
 # uv does not read pip's configuration: where that names an index, uv takes it too.
@@ -50,7 +52,7 @@ demo: .venv/installed
 	@exec $(BIN)/streamer demo $(if $(ONCE),--once)
 
 test: .venv/installed
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Not a prerequisite of `test`: without it the tests of S3 are skipped, and say so.
 .tools/versitygw:
