@@ -1,0 +1,1 @@
+"""Prompt, text and prompt speech → speech tokens: a Llama, decoded in fixed shapes."""

@@ -1,0 +1,43 @@
+"""One layer of the Llama: x + attention(norm(x)), then x + SwiGLU(norm(x))."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from streamer.engines.glm.llm.attention import Attention
+from streamer.engines.glm.llm.cache import KvCache, Reach
+from streamer.engines.glm.llm.config import LlamaConfig
+from streamer.engines.glm.llm.rope import Angles
+
+
+class Layer:
+    def __init__(self, config: LlamaConfig, number: int, dtype: torch.dtype, device: torch.device) -> None:
+        hidden, inner = config.hidden_size, config.intermediate_size
+        self._epsilon = config.rms_norm_eps
+        self.before_attention = torch.empty(hidden, dtype=dtype, device=device)
+        self.attention = Attention(config, number, dtype, device)
+        self.before_gate = torch.empty(hidden, dtype=dtype, device=device)
+        self.gate_up = torch.empty(2 * inner, hidden, dtype=dtype, device=device)
+        self.down = torch.empty(hidden, inner, dtype=dtype, device=device)
+
+    def prefill(self, inputs: Tensor, angles: Angles, cache: KvCache, row: int) -> Tensor:
+        """[T, hidden] → [T, hidden]."""
+        normed = rms_norm(inputs, self.before_attention, self._epsilon)
+        return self._feed_forward(inputs + self.attention.prefill(normed, angles, cache, row))
+
+    def decode(self, inputs: Tensor, angles: Angles, cache: KvCache, reach: Reach) -> Tensor:
+        """[R, hidden] → [R, hidden]."""
+        normed = rms_norm(inputs, self.before_attention, self._epsilon)
+        return self._feed_forward(inputs + self.attention.decode(normed, angles, cache, reach))
+
+    def _feed_forward(self, inputs: Tensor) -> Tensor:
+        normed = rms_norm(inputs, self.before_gate, self._epsilon)
+        gate, up = functional.linear(normed, self.gate_up).chunk(2, -1)
+        return inputs + functional.linear(functional.silu(gate) * up, self.down)
+
+
+def rms_norm(inputs: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+    """x / sqrt(mean(x^2) + epsilon) * weight over the last axis. Source: B. Zhang, R. Sennrich, 2019."""
+    return functional.rms_norm(inputs, weight.shape, weight, epsilon)
