@@ -27,7 +27,7 @@ class RotaryEmbedding(nn.Module):
 
     def __init__(self, head: int) -> None:
         super().__init__()
-        self.register_buffer("inv_freq", _THETA ** (-torch.arange(0, head, 2) / head))
+        self.register_buffer("inv_freq", torch.tensor([_THETA ** (-place / head) for place in range(0, head, 2)]))
 
     def forward(self, frames: int) -> Rotary:
         places = torch.arange(frames, dtype=torch.float32, device=self.inv_freq.device)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-Size = Annotated[int, msgspec.Meta(ge=1)]
+Size = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
 
 POSITION_GROUPS = 16
 """Groups of the position convolution's channels."""
@@ -42,7 +42,7 @@ class FlowConfig(msgspec.Struct, frozen=True, kw_only=True):
     heads: Size = 12
     dim_head: Size = 64
     ff_mult: Size = 2
-    conv_layers: Annotated[int, msgspec.Meta(ge=0)] = 4
+    conv_layers: Annotated[int, msgspec.Meta(ge=0, le=1 << 20)] = 4
 
     def __post_init__(self) -> None:
         for field, supported in _SWITCHES.items():

@@ -36,10 +36,12 @@ class Flow(nn.Module):
         if dtype not in _PRECISIONS:
             raise EngineError(f"the flow computes in float32 or bfloat16, not in {dtype}")
         config = read_yaml(layout.flow_config, FlowConfig)
-        # Made without memory first: filling 225 million weights with noise to overwrite it takes seconds.
+        # Made without memory first: drawing weights that are overwritten takes seconds.
         with torch.device("meta"):
             flow = cls(config)
         flow.estimator.narrow(dtype)
-        flow.to_empty(device=device)
+        parts = flow.state_dict()
+        room = {name: torch.empty(tensor.shape, dtype=tensor.dtype, device=device) for name, tensor in parts.items()}
+        flow.load_state_dict(room, assign=True)
         fill(flow, read_pickled(layout.flow), layout.flow)
         return flow.requires_grad_(False).eval()

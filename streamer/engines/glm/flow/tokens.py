@@ -22,7 +22,9 @@ class TokenEmbedding(nn.Module):
     def __init__(self, config: FlowConfig) -> None:
         super().__init__()
         width = config.speech_token_dim
-        self.text_embed = nn.Embedding(config.vocab_size + 1, width)
+        # Drawing 51 million numbers that a checkpoint overwrites would take seconds.
+        unset = torch.empty(config.vocab_size + 1, width)
+        self.text_embed = nn.Embedding(config.vocab_size + 1, width, _weight=unset)
         self.text_blocks = nn.ModuleList(ConvNeXtBlock(width) for _ in range(config.conv_layers))
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
