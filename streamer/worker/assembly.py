@@ -30,6 +30,7 @@ from streamer.worker.metadata import MetadataCodec
 from streamer.worker.parts import Parts
 from streamer.worker.pipeline import Pipeline
 from streamer.worker.pool import Pool
+from streamer.worker.prompts import Prompts
 from streamer.worker.replay.replayed import Replayed
 from streamer.worker.replay.replayer import Replayer
 from streamer.worker.replay.run import Run
@@ -109,7 +110,10 @@ def _assembled(around: Surroundings, settings: Settings, instance: str, admin: A
         engine=engine,
         admission=Admission(engine.profile.capacity, settings.engine.attempts),
         attempts=Attempts(around.store, role.topic.id, role.group),
-        utterances=Utterances(around.events, around.voices, settings.engine.max_text, settings.audio),
+        utterances=Utterances(
+            around.events, around.voices, settings.engine.max_text, settings.audio, clones=engine.profile.clones
+        ),
+        prompts=Prompts(settings.voices.prompt_folders, around.store),
         dead_letters=DeadLetters(settings.worker.dead_letter_window, settings.worker.dead_letter_share),
         journal=role.journal,
         clock=clock,

@@ -119,7 +119,7 @@ class Mastering:
             voice=utterance.voice.name,
             voice_hash=utterance.voice.hash,
             engine=self._profile.name,
-            revision=self._profile.revision,
+            revision=self._profile.revision if task.revision is None else task.revision,
             seed=utterance.seed,
             template=task.template,
             bounds=self._bounds,

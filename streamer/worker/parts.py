@@ -12,6 +12,7 @@ from streamer.worker.dead_letters import DeadLetters
 from streamer.worker.duty import Duty
 from streamer.worker.journal import Journal
 from streamer.worker.pool import Pool
+from streamer.worker.prompts import Prompts
 from streamer.worker.synthesis import EngineHost
 from streamer.worker.task import TaskReader
 from streamer.worker.utterances import Utterances
@@ -27,6 +28,7 @@ class Parts(NamedTuple):
     admission: Admission
     attempts: Attempts
     utterances: Utterances
+    prompts: Prompts
     dead_letters: DeadLetters
     journal: Journal
     clock: Clock

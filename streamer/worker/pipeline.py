@@ -1,7 +1,7 @@
 """The pipeline: a record's way from its receipt to a durable result.
 
-    receive → look up the verdict → judge → render → admit → note → speak → verify → audio, then verdict → judge again
-    → settle
+    receive → look up the verdict → judge → render → read its prompt → admit → note → speak → verify → audio, then
+    verdict → judge again → settle
 
 Everything here runs on the loop's thread and never waits; the pool and the engine's thread do the work in between.
 What a task's dead tenure still had under way is dropped when it comes back.
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streamer.engines.base import estimated_tokens
+import msgspec
+
 from streamer.errors import (
     RegistryUnavailable,
     RequestFailed,
@@ -22,6 +23,7 @@ from streamer.errors import (
 )
 from streamer.kafka.base import Record
 from streamer.records import FailureCode
+from streamer.voices import Voice
 from streamer.worker.in_flight import InFlight
 from streamer.worker.ledger import Settled
 from streamer.worker.parts import Parts
@@ -29,7 +31,7 @@ from streamer.worker.pool import Done, Job, Loading, Noting, Outcome
 from streamer.worker.rounds import Rounds
 from streamer.worker.store_work import StoreWork
 from streamer.worker.synthesis import Broken, Heard, NotSpoken, Spoken
-from streamer.worker.task import Task
+from streamer.worker.task import Task, cost
 from streamer.worker.tenure import Tenure
 from streamer.worker.unread import Unread
 from streamer.worker.verify import Flaw, next_try, rejection
@@ -131,7 +133,7 @@ class Pipeline:
         if isinstance(outcome, StoreUnavailable):
             self._store.unavailable(job, outcome)
             return
-        if not isinstance(outcome, Flaw | RequestFailed):  # of these the store was not asked
+        if done.by_store:
             self._store.answered()
         if isinstance(job, Noting):
             self._noted(job, outcome)
@@ -147,6 +149,8 @@ class Pipeline:
     def _asked(self, task: Task, outcome: Outcome) -> None:
         if isinstance(outcome, Flaw):
             self._flawed(task, outcome)
+        elif isinstance(outcome, Voice):
+            self._voiced(task, outcome)
         elif isinstance(outcome, StoreRejected):
             self._rejected(task, outcome)
         elif isinstance(outcome, RequestFailed):
@@ -189,8 +193,18 @@ class Pipeline:
             return
         if task.template:  # known only now; so far it was taken for the cost of the event's data
             self._load -= task.cost
-            task.cost = estimated_tokens(task.utterance.text)
+            task.cost = cost(task.request, task.utterance.text)
             self._load += task.cost
+        if task.request.prompt is None:
+            self._admit(task)
+        else:
+            self._store.read_prompt(task, task.request.prompt, self._parts.prompts)
+
+    def _voiced(self, task: Task, voice: Voice) -> None:
+        """Its prompt is here."""
+        if task.utterance is None:
+            raise ValueError("a task without an utterance has a prompt")
+        task.utterance = msgspec.structs.replace(task.utterance, voice=voice)
         self._admit(task)
 
     def _admit(self, task: Task) -> None:
@@ -219,6 +233,9 @@ class Pipeline:
             elif one.failure.mute:
                 self._parts.admission.leave(one.task)
                 self._fail(one.task, FailureCode.TEXT_EMPTY, f"text: {one.failure.message}")
+            elif one.failure.voice:
+                self._parts.admission.leave(one.task)
+                self._fail(one.task, FailureCode.VOICE_UNKNOWN, one.failure.message)
             elif not one.failure.out_of_memory and not self._parts.admission.failed(one.task):
                 self._fail(one.task, FailureCode.SYNTHESIS_FAILED, one.failure.message)
 
@@ -228,7 +245,7 @@ class Pipeline:
         if not task.speeches:
             self._parts.dead_letters.spoken()  # until verification says otherwise
         task.speeches += 1
-        task.spoken_at = spoken.at
+        task.spoken_at, task.revision = spoken.at, spoken.speech.revision
         self._journal.metrics.audio_seconds.inc(len(samples) / self._parts.engine.profile.sample_rate)
         self._store.keep_speech(task, samples)
 

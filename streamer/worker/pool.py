@@ -16,15 +16,26 @@ import msgspec
 from prometheus_client import Histogram
 
 from streamer.clock import Clock
+from streamer.errors import RequestFailed
 from streamer.store.attempts import Note
 from streamer.store.verdicts import Verdict
+from streamer.voices import Voice
 from streamer.worker.task import Task
 from streamer.worker.tenure import Tenure
 from streamer.worker.verify import Flaw
 
 Operation = Literal[
-    "look_up", "keep_speech", "keep_failure", "load_schema", "read_attempts", "note_attempts", "clear_attempts"
+    "look_up",
+    "read_prompt",
+    "read_file",
+    "keep_speech",
+    "keep_failure",
+    "load_schema",
+    "read_attempts",
+    "note_attempts",
+    "clear_attempts",
 ]
+"""read_prompt asks the store for a request's prompt, read_file a folder, whatever the store does meanwhile."""
 
 
 class Standing(NamedTuple):
@@ -40,8 +51,9 @@ class Found(msgspec.Struct, frozen=True):
     """What another duty than the ordinary one found out, for its own judgement."""
 
 
-Outcome = Standing | Verdict | Found | Flaw | Note | Exception | None
-"""A Flaw: the speech does not count, and nothing was written. None: a schema is here, or a note was written."""
+Outcome = Standing | Verdict | Found | Voice | Flaw | Note | Exception | None
+"""A Voice: of the request's prompt. A Flaw: the speech does not count, and nothing was written. None: a schema is here,
+or a note was written."""
 
 
 class Job(NamedTuple):
@@ -93,6 +105,15 @@ Work = Job | Loading | Noting
 class Done(NamedTuple):
     job: Work
     outcome: Outcome
+
+    @property
+    def by_store(self) -> bool:
+        """Whether the store said that."""
+        operation = self.job.operation
+        if operation in ("read_file", "load_schema"):
+            return False
+        # What a prompt is refused for the store said; what speech is refused for nobody asked it yet.
+        return operation == "read_prompt" or not isinstance(self.outcome, Flaw | RequestFailed)
 
 
 class Pool(Protocol):

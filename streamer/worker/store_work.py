@@ -6,11 +6,12 @@ from __future__ import annotations
 from streamer.clock import Clock
 from streamer.engines.base import Samples
 from streamer.errors import StoreUnavailable
-from streamer.records import FailureCode
+from streamer.records import FailureCode, Prompt
 from streamer.worker.backoff import Backoff
 from streamer.worker.duty import Duty
 from streamer.worker.journal import Journal
-from streamer.worker.pool import Job, Noting
+from streamer.worker.pool import Job, Noting, Operation
+from streamer.worker.prompts import Prompts
 from streamer.worker.task import Task
 
 
@@ -28,6 +29,11 @@ class StoreWork:
 
     def look_up(self, task: Task) -> None:
         self._new.append(Job(task, "look_up", self._duty.look_up))
+
+    def read_prompt(self, task: Task, prompt: Prompt, prompts: Prompts) -> None:
+        """Where it is no matter of the store, too: folders may be slow as well."""
+        operation: Operation = "read_prompt" if prompts.in_store(prompt) else "read_file"
+        self._new.append(Job(task, operation, lambda _: prompts.voice(prompt)))
 
     def keep_speech(self, task: Task, samples: Samples) -> None:
         """Verify them first: what is no speech is not kept."""

@@ -17,6 +17,9 @@ from streamer.worker.judge import Claim
 from streamer.worker.tenure import Tenure
 
 _GENERATION_DIGITS, _PARTITION_DIGITS, _OFFSET_DIGITS = 6, 9, 18
+_PROMPT = 125
+"""Speech tokens of a request's own prompt, five seconds of it: what the engine holds beside the speech, and this
+process in memory."""
 _TRACEPARENT = 128
 """Bytes of the longest traceparent that is passed on; version 00 of the W3C's has 55."""
 
@@ -35,6 +38,7 @@ class Task:
         "record",
         "rejected",
         "request",
+        "revision",
         "speeches",
         "spoken_at",
         "started_at",
@@ -54,6 +58,7 @@ class Task:
         self.cost = 1
         self.attempts = 0  # that failed in the engine, or killed their worker: engine.attempts of them at most
         self.company = 0  # how many it may be under way with, itself included; 0: as many as there is room for
+        self.revision: str | None = None  # that its speech came from; None: the engine profile's
         self.speeches = 0  # that it made, each verified: two at most
         self.utterance: Utterance | None = None
         self.template = ""  # hash of the rule that made its text
@@ -71,6 +76,11 @@ class Task:
     @property
     def trace_id(self) -> str:
         return trace_id(self.traceparent)
+
+
+def cost(request: SpeechRequest, text: str) -> int:
+    """Estimated speech tokens of what it takes to speak a request, its text being `text`."""
+    return estimated_tokens(text) + (_PROMPT if request.prompt is not None else 0)
 
 
 class RequestCodec(Protocol):
@@ -113,7 +123,7 @@ class TaskReader:
         if traceparent is not None and len(traceparent) <= _TRACEPARENT:
             task.traceparent = traceparent
         if request is not None and failure is None:
-            task.cost = estimated_tokens(request.text or (request.event.data if request.event else ""))
+            task.cost = cost(request, request.text or (request.event.data if request.event else ""))
         return task
 
     def identify(self, record: Record) -> Identified:

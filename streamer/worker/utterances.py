@@ -15,10 +15,13 @@ from streamer.records import Event, FailureCode, SpeechRequest
 from streamer.render.events import Events
 from streamer.settings import Audio
 from streamer.voices import Voice, Voices
+from streamer.worker.prompts import INLINE
 
 
 class Rendered(NamedTuple):
     utterance: Utterance
+    """Where the request brought a prompt, its voice is INLINE as yet, without that: whoever has it spoken reads the
+    prompt first (worker/prompts.py)."""
     template: str
     """Hash of the rule that made the text; empty where the request brought its text along."""
 
@@ -27,9 +30,10 @@ class Utterances:
     """Errors of `of`, all RequestFailed: template_error, not_wanted, text_empty, text_too_long, voice_unknown,
     invalid_request for a sample_rate at which its format, named or not, is not written."""
 
-    def __init__(self, events: Events, voices: Voices, max_text: int, audio: Audio) -> None:
-        """`max_text`: characters, of a rendered text too."""
+    def __init__(self, events: Events, voices: Voices, max_text: int, audio: Audio, *, clones: bool = False) -> None:
+        """`max_text`: characters, of a rendered text too. `clones`: the engine does, and needs voices with prompts."""
         self._events, self._voices, self._max_text, self._audio = events, voices, max_text, audio
+        self._clones = clones
         self._proven: set[str] = set()  # types whose rule made a text of an event
 
     def doubtful(self, event: Event) -> bool:
@@ -48,11 +52,12 @@ class Utterances:
                 FailureCode.TEXT_TOO_LONG,
                 f"text: {len(text)} characters, at most {self._max_text} are spoken (engine.max_text)",
             )
-        if request.prompt is not None:
+        if request.prompt is not None and not self._clones:
             raise RequestFailed(FailureCode.VOICE_UNKNOWN, "prompt: this engine clones no voices; name one in voice")
         # The request alone decides, so that every attempt, and `streamer synth`, makes the same audio.
         seed = int(fingerprint[:8], 16) if request.seed is None else request.seed
-        utterance = Utterance(text=text, voice=self._voice(voice), seed=seed, phoneme=request.phoneme)
+        spoken_by = self._voice(voice) if request.prompt is None else Voice(name=INLINE)
+        utterance = Utterance(text=text, voice=spoken_by, seed=seed, phoneme=request.phoneme)
         return Rendered(utterance, template)
 
     def _text(self, request: SpeechRequest) -> tuple[str, str | None, str]:
@@ -78,4 +83,11 @@ class Utterances:
         if voice is None:
             known = ", ".join(self._voices.names)
             raise RequestFailed(FailureCode.VOICE_UNKNOWN, f"voice: no preset {(name or '')[:80]!r}; known: {known}")
+        if self._clones and voice.prompt is None:
+            others = ", ".join(self._voices.with_prompts) or "none"
+            raise RequestFailed(
+                FailureCode.VOICE_UNKNOWN,
+                f"voice: preset {voice.name[:80]!r} has no prompt, and this engine clones voices; give it prompt_audio "
+                f"and prompt_text in voices.file, or name another (with prompts: {others})",
+            )
         return voice

@@ -133,8 +133,8 @@ MUTANTS: dict[str, list[Hunk]] = {
     "the cost of a rendered text not taken out again": [
         Hunk(
             "worker/pipeline.py",
-            "            task.cost = estimated_tokens(task.utterance.text)\n            self._load += task.cost\n",
-            "            task.cost = estimated_tokens(task.utterance.text)\n",
+            "            task.cost = cost(task.request, task.utterance.text)\n            self._load += task.cost\n",
+            "            task.cost = cost(task.request, task.utterance.text)\n",
         )
     ],
     "a schema that is not here taken for garbage": [

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 
 from streamer.clock import ManualClock
@@ -17,6 +20,7 @@ from streamer.worker.dead_letters import DeadLetters
 from streamer.worker.ledger import Settled
 from streamer.worker.parts import Parts
 from streamer.worker.pipeline import Pipeline
+from streamer.worker.prompts import Prompts
 from streamer.worker.synthesis import EngineHost
 from streamer.worker.tenure import Tenure
 from streamer.worker.utterances import Utterances
@@ -51,6 +55,7 @@ class Line:
         clock: ManualClock | None = None,
         engine: Synthesizer | None = None,
         store: TroubledStore | None = None,
+        folders: Sequence[Path] = (),
     ) -> None:
         self.clock, self.store, self.pool = clock or ManualClock(), store or TroubledStore(), HandPool()
         self.engine = ScriptedEngine(1000)
@@ -66,7 +71,8 @@ class Line:
                 engine=self.host,
                 admission=Admission(1000, attempts),
                 attempts=Attempts(self.store, TOPIC_ID, "streamer"),
-                utterances=Utterances(events, VOICES, MAX_TEXT, Audio()),
+                utterances=Utterances(events, VOICES, MAX_TEXT, Audio(), clones=speaking.profile.clones),
+                prompts=Prompts(folders, self.store),
                 dead_letters=DeadLetters(window, 0.6),
                 journal=journal(),
                 clock=self.clock,

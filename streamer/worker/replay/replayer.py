@@ -74,6 +74,7 @@ class Replayer:
         return Ended(
             outcome=Outcome.FAILED,
             generation=found.verdict.generation,
+            causes=[Cause(Reason.VOICE, message)] if code is FailureCode.VOICE_UNKNOWN else (),
             failure=RequestFailed(code, message),
             previous=found.state.audio,
         )
