@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from streamer.engines.glm.philox import blocks, normals, uniforms
+from streamer.engines.glm.philox import Stream
 from streamer.errors import EngineError
 
 MELS = 80
@@ -63,7 +63,9 @@ class ReferenceDraws:
         if not self._flowed:
             raise EngineError("the vocoder's noise was drawn before the flow's, which comes first in the reference")
         phase = torch.rand(1, HARMONICS, generator=self._generator)[0]
-        noise = torch.randn(1, HOP * frames, HARMONICS, generator=self._generator)[0]
+        # There it takes the memory of a transposed tensor, harmonic after harmonic, which torch fills one by one and by
+        # another transform than `randn`: whole runs part from the golden ones by more than a percent else.
+        noise = torch.empty(HARMONICS, HOP * frames).T.normal_(generator=self._generator).contiguous()
         # The reference also draws a noise for unvoiced sound and never uses it; it comes last and moves nothing here.
         return phase, noise
 
@@ -92,21 +94,21 @@ class CounterDraws:
         self._device = device
 
     def tokens(self, steps: int) -> Tensor:
-        return uniforms(self._words(_Purpose.TOKENS, steps))
+        return self._stream(_Purpose.TOKENS).uniforms(steps)
 
     def flow_noise(self, frames: int) -> Tensor:
         return self._normals(_Purpose.FLOW, frames, MELS)
 
     def vocoder(self, frames: int) -> tuple[Tensor, Tensor]:
-        phase = uniforms(self._words(_Purpose.PHASE, -(-HARMONICS // 2))).flatten()[:HARMONICS]
+        phase = self._stream(_Purpose.PHASE).uniforms(-(-HARMONICS // 2)).flatten()[:HARMONICS]
         # Rounded down: the nearest float32 may be 1.
         phase = (phase * 2.0**24).floor_().mul_(2.0**-24).to(torch.float32)
         return phase, self._normals(_Purpose.VOCODER, HOP * frames, HARMONICS)
 
-    def _words(self, purpose: _Purpose, count: int) -> Tensor:
-        return blocks(self._seed, purpose, self._segment, count, self._device)
+    def _stream(self, purpose: _Purpose) -> Stream:
+        return Stream(self._seed, purpose, self._segment, self._device)
 
     def _normals(self, purpose: _Purpose, length: int, channels: int) -> Tensor:
         """[length, channels]; the numbers of a shorter one begin a longer one."""
-        words = self._words(purpose, -(-length * channels // 4))
-        return normals(words).flatten()[: length * channels].view(length, channels)
+        count = length * channels
+        return self._stream(purpose).normals(-(-count // 4)).flatten()[:count].view(length, channels)
