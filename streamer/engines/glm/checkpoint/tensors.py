@@ -17,6 +17,7 @@ from streamer.errors import CheckpointError
 
 _AGAIN = "fetch it again with `streamer models pull`"
 _WEIGHTS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+_INDEX = "model.safetensors.index.json"
 _SHOWN = 5
 
 Tensors = Mapping[str, Tensor]
@@ -63,9 +64,15 @@ def headers(folder: Path) -> dict[str, Header]:
     return found
 
 
+def weight_files(folder: Path) -> list[Path]:
+    """The files that hold them, and the index where there is one. Errors: as `read_safetensors`."""
+    index = folder / _INDEX
+    return [*([index] if index.is_file() else []), *_shards(folder)]
+
+
 def _shards(folder: Path) -> dict[Path, list[str]]:
     """The files and which tensors are to be read from each."""
-    index = folder / "model.safetensors.index.json"
+    index = folder / _INDEX
     if not index.is_file():
         path = present(folder / "model.safetensors")
         return {path: _names(path)}

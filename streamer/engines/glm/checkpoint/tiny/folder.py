@@ -13,7 +13,7 @@ import torch
 
 from streamer.engines.glm.checkpoint.layout import TINY_MARK
 from streamer.engines.glm.checkpoint.tiny import example, onnx, sizes, tokenizer, torchscript, weights
-from streamer.engines.glm.checkpoint.tiny.noise import Noise
+from streamer.engines.glm.checkpoint.tiny.noise import Floats, Noise
 
 _ALIGNED = 64
 
@@ -58,11 +58,11 @@ def files(seed: int) -> dict[str, bytes]:
     }
 
 
-def _tensors(arrays: Mapping[str, weights.Floats]) -> dict[str, torch.Tensor]:
+def _tensors(arrays: Mapping[str, Floats]) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def _safetensors(arrays: Mapping[str, weights.Floats], dtype: torch.dtype) -> bytes:
+def _safetensors(arrays: Mapping[str, Floats], dtype: torch.dtype) -> bytes:
     tensors = {name: tensor.to(dtype) for name, tensor in _tensors(arrays).items()}
     return safetensors.torch.save(tensors, metadata={"format": "pt"})
 

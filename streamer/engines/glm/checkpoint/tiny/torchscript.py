@@ -33,7 +33,7 @@ def scripted(weights: Mapping[str, Floats]) -> bytes:
         # The official file is TorchScript, whatever torch has come to recommend since.
         warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
         module = torch.jit.script(_Vocos(weights["weight"], weights["bias"]))
-        torch.jit.save(module, buffer)  # type: ignore[no-untyped-call]
+        torch.jit.save(module, buffer)
     return _stripped(buffer.getvalue())
 
 

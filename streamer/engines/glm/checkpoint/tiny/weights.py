@@ -22,8 +22,11 @@ _NEVER = -12.0
 """The same of tokens that are no speech."""
 _HERTZ = 160.0
 """Mean of the fundamental."""
-_LEVEL = -3.0
-"""Mean of the logarithm of the spectrum that the vocoder makes."""
+_MEL = -4.0
+"""Mean of the mel."""
+_CONSTANT, _LEVEL, _TILT = -6.0, -1.5, 0.4
+"""Mean of the logarithm of the spectrum that the vocoder makes: of its bin 0, of the next, and its fall from bin to
+bin."""
 
 
 def llm(noise: Noise, sizes: LlamaSizes, speech: range, end: int) -> Arrays:
@@ -61,6 +64,8 @@ def flow(noise: Noise) -> Arrays:
     half = FLOW.dim_head // 2
     frequencies = [10_000.0 ** (-index / half) for index in range(half)]
     arrays["estimator.rotary_embed.inv_freq"] = np.array(frequencies, np.float32)
+    arrays["estimator.proj_out.weight"] *= np.float32(0.2)
+    arrays["estimator.proj_out.bias"][:] = _MEL
     return arrays
 
 
@@ -70,7 +75,9 @@ def hift(noise: Noise) -> Arrays:
     arrays["m_source.l_linear.weight"] = noise("hift/source", (1, 9), 0.5, 2.0)
     arrays["f0_predictor.classifier.weight"] *= np.float32(40.0)
     arrays["f0_predictor.classifier.bias"][:] = _HERTZ
-    arrays["conv_post.bias"][:9] = _LEVEL
+    arrays["conv_post.parametrizations.weight.original0"] *= np.float32(0.15)
+    arrays["conv_post.bias"][:9] = _LEVEL - _TILT * np.arange(9, dtype=np.float32)
+    arrays["conv_post.bias"][0] = _CONSTANT
     return arrays
 
 
