@@ -19,9 +19,12 @@ from streamer.errors import (
 )
 
 if TYPE_CHECKING:
+    from streamer.clock import Clock
+    from streamer.engines.base import Failure, Speech, Synthesizer
     from streamer.kafka.base import Admin, Topic
     from streamer.settings import Settings
     from streamer.store.base import Store
+    from streamer.voices import Voice, Voices
 
 _KAFKA = 10.0
 _COMMITS = 15.0
@@ -202,7 +205,13 @@ def _voices(settings: Settings) -> Iterator[_Line]:
     from streamer.voices import Voices
 
     voices = Voices.load(settings.voices.file)
-    yield _Line("ok", f"{settings.voices.file}: {', '.join(voices.names)}; default {voices.default}")
+    prompts = f"; with prompts {', '.join(voices.with_prompts)}" if voices.with_prompts else ""
+    yield _Line("ok", f"{settings.voices.file}: {', '.join(voices.names)}; default {voices.default}{prompts}")
+    for folder in settings.voices.prompt_folders:
+        if not folder.is_dir():
+            yield _Line(
+                "warning", f"voices.prompt_folders: {folder} is no folder, so no request's prompt is read there"
+            )
 
 
 def _events(settings: Settings) -> Iterator[_Line]:
@@ -215,26 +224,53 @@ def _events(settings: Settings) -> Iterator[_Line]:
 
 def _engine(settings: Settings) -> Iterator[_Line]:
     from streamer.clock import SystemClock
-    from streamer.engines.base import Failure, Speech, Utterance
+    from streamer.engines.base import Failure
     from streamer.engines.opening import open_engine
-    from streamer.voices import Voice
+    from streamer.voices import Voice, Voices
 
     clock = SystemClock()
     with closing(open_engine(settings.engine, clock)) as engine:
-        profile = engine.profile
-        engine.submit(Utterance(text=_SENTENCE, voice=Voice(name="check"), seed=0))
-        reports: list[Speech | Failure] = []
-        end = clock.monotonic() + profile.step_limit
-        while not reports and clock.monotonic() < end:
-            reports = engine.step()
-    for report in reports:
-        if isinstance(report, Failure):
-            yield _Line("failed", f"{profile.name} could not speak {_SENTENCE!r}: {report.message}")
-        else:
-            seconds = len(report.samples) / profile.sample_rate
-            yield _Line("ok", f"{profile.name} ({profile.revision}) spoke {_SENTENCE!r}, {seconds:.1f} s")
-    if not reports:
+        profile, voice = engine.profile, Voice(name="check")
+        if profile.about:
+            yield _Line("ok", f"{profile.name}: {profile.about}")
+        if profile.clones:
+            voices = Voices.load(settings.voices.file)
+            yield from _unprompted(settings, voices)
+            names = [voices.default, *voices.with_prompts]
+            voice = next((found for name in names if (found := voices.get(name)) and found.prompt), voice)
+            if voice.prompt is None:
+                return
+        report = _spoken(engine, voice, clock)
+    if report is None:
         yield _Line("failed", f"{profile.name} did not speak {_SENTENCE!r} within {profile.step_limit:.0f} s")
+    elif isinstance(report, Failure):
+        yield _Line("failed", f"{profile.name} could not speak {_SENTENCE!r}: {report.message}")
+    else:
+        seconds = len(report.samples) / profile.sample_rate
+        yield _Line("ok", f"{profile.name} ({profile.revision}) spoke {_SENTENCE!r}, {seconds:.1f} s")
+
+
+def _unprompted(settings: Settings, voices: Voices) -> Iterator[_Line]:
+    """The presets that an engine which clones cannot speak in."""
+    lacking = [name for name in voices.names if name not in voices.with_prompts]
+    if not voices.with_prompts:
+        file = settings.voices.file
+        remedy = "give the default one prompt_audio and prompt_text there (docs/voices.md)"
+        yield _Line("failed", f"it clones voices, and no preset of {file} has a prompt: {remedy}")
+    elif lacking:
+        yield _Line("warning", f"no prompt to clone: {', '.join(lacking)}; requests for them fail as voice_unknown")
+
+
+def _spoken(engine: Synthesizer, voice: Voice, clock: Clock) -> Speech | Failure | None:
+    """None: not within the limit of one step."""
+    from streamer.engines.base import Utterance
+
+    engine.submit(Utterance(text=_SENTENCE, voice=voice, seed=0))
+    end = clock.monotonic() + engine.profile.step_limit
+    while clock.monotonic() < end:
+        for report in engine.step():
+            return report
+    return None
 
 
 def _bridge(settings: Settings) -> Iterator[_Line]:

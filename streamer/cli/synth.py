@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from streamer.engines.base import Failure, Speech, Synthesizer, Ticket, Utterance
     from streamer.intake.lines import Line, Lines
     from streamer.settings import Settings
+    from streamer.worker.prompts import Prompts
     from streamer.worker.utterances import Utterances
 
 _WINDOW = 64
@@ -53,7 +55,7 @@ def command(settings: Settings, file: IO[bytes], out: Path) -> int:
     from streamer.worker.utterances import Utterances
 
     voices = Voices.load(settings.voices.file)
-    utterances = Utterances(Events.load(settings.events.file, voices), voices, settings.engine.max_text, settings.audio)
+    events = Events.load(settings.events.file, voices)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -64,6 +66,7 @@ def command(settings: Settings, file: IO[bytes], out: Path) -> int:
 
     engine = open_engine(settings.engine, SystemClock())
     try:
+        utterances = Utterances(events, voices, settings.engine.max_text, settings.audio, clones=engine.profile.clones)
         failed = _Synthesis(settings, utterances, engine, out, emit).run(Lines(file))
     finally:
         engine.close()
@@ -125,10 +128,33 @@ class _Synthesis:
                 raise InvalidRequest([Problem("body", "the line is too long; shorten it")])
             request = from_json(line.data, "jsonl")
             checked(request)
-            utterance = self._utterances.of(request, fingerprint(request)).utterance
+            utterance = self._voiced(request, self._utterances.of(request, fingerprint(request)).utterance)
             self._submit(_Job(line.number, request, utterance, self._stem(request, line.number)))
         except RequestFailed as error:
             self._fail(line.number, request.id if request else "", error)
+
+    def _voiced(self, request: SpeechRequest, utterance: Utterance) -> Utterance:
+        """With the voice of the request's own prompt, where it has one. Errors: RequestFailed; those of the store."""
+        prompt = request.prompt
+        if prompt is None:
+            return utterance
+        stored = prompt.prompt_audio.startswith(self._settings.store.url)
+        prompts = self._prompts_and_store if stored else self._prompts
+        return msgspec.structs.replace(utterance, voice=prompts.voice(prompt))
+
+    @cached_property
+    def _prompts(self) -> Prompts:
+        from streamer.worker.prompts import Prompts
+
+        return Prompts(self._settings.voices.prompt_folders, None)
+
+    @cached_property
+    def _prompts_and_store(self) -> Prompts:
+        """Apart: most files of requests are spoken without a store, and opening one makes its folder."""
+        from streamer.store.opening import open_store
+        from streamer.worker.prompts import Prompts
+
+        return Prompts(self._settings.voices.prompt_folders, open_store(self._settings.store))
 
     def _stem(self, request: SpeechRequest, line: int) -> str:
         field = "output_name" if request.output_name else "id"
@@ -167,6 +193,8 @@ class _Synthesis:
             self._verify(job, report)
         elif report.mute:
             self._fail(job.line, job.request.id, RequestFailed(FailureCode.TEXT_EMPTY, f"text: {report.message}"))
+        elif report.voice:
+            self._fail(job.line, job.request.id, RequestFailed(FailureCode.VOICE_UNKNOWN, report.message))
         elif report.out_of_memory and self._jobs:
             self._alone.append(job)
         else:

@@ -9,8 +9,8 @@ from streamer.settings import EngineChoice, Glm
 
 
 def open_engine(choice: EngineChoice, clock: Clock) -> Synthesizer:
-    """The engine that the configuration names, ready to speak. Errors: EngineError; ConfigurationError where an extra
-    of the installation is missing.
+    """The engine that the configuration names, ready to speak. Errors: EngineError; ConfigurationError where a device
+    or an extra of the installation is missing.
 
     To be called in the thread that will use it; espeak's child processes die with that thread.
     """
@@ -19,17 +19,17 @@ def open_engine(choice: EngineChoice, clock: Clock) -> Synthesizer:
 
         return ToneSynthesizer(choice.tone, clock.sleep)
     if choice.name == "glm":
-        return _glm(choice.glm, clock)
+        return _glm(choice.glm)
     from streamer.engines.espeak import EspeakSynthesizer
 
     return EspeakSynthesizer(choice.espeak, clock)
 
 
-def _glm(choice: Glm, clock: Clock) -> Synthesizer:
+def _glm(choice: Glm) -> Synthesizer:
     try:
-        from streamer.engines.glm.synthesizer import GlmSynthesizer
+        from streamer.engines.glm.opening import open_glm
 
-        return GlmSynthesizer.open(choice, clock)
+        return open_glm(choice)
     except ImportError as error:
         if error.name is not None and error.name.partition(".")[0] == "streamer":
             raise  # a defect of ours, which no installation mends

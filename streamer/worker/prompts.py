@@ -102,15 +102,14 @@ class _NoFile(Exception):
 
 def _path(named: str) -> str | None:
     """The path that is named by itself or by a file:// URI; None for anything else."""
-    if named.startswith("/"):
-        return named
-    try:
-        parts = urlsplit(named)
-    except ValueError:
-        return None
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
-        return None
-    path = unquote(parts.path)
+    path = named
+    if not named.startswith("/"):
+        try:
+            parts = urlsplit(named)
+        except ValueError:
+            return None
+        local = parts.scheme == "file" and parts.netloc in ("", "localhost") and not (parts.query or parts.fragment)
+        path = unquote(parts.path) if local else ""
     return path if path.startswith("/") and "\0" not in path else None
 
 

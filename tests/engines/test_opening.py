@@ -18,13 +18,11 @@ GLM = EngineChoice(name="glm", glm=Glm(checkpoint="/srv/glm"))
 def failing(monkeypatch: pytest.MonkeyPatch, error: ImportError) -> None:
     """The engine's module is there, and opening it meets `error`."""
 
-    class GlmSynthesizer:
-        @classmethod
-        def open(cls, *arguments: object) -> None:
-            raise error
+    def open_glm(*arguments: object) -> None:
+        raise error
 
-    module = ModuleType("streamer.engines.glm.synthesizer")
-    monkeypatch.setattr(module, "GlmSynthesizer", GlmSynthesizer, raising=False)
+    module = ModuleType("streamer.engines.glm.opening")
+    monkeypatch.setattr(module, "open_glm", open_glm, raising=False)
     monkeypatch.setitem(sys.modules, module.__name__, module)
 
 

@@ -14,6 +14,7 @@ from streamer.render.events import Events
 from streamer.settings import Audio
 from streamer.store.attempts import Attempts
 from streamer.store.verdicts import Failed, Verdicts
+from streamer.voices import Voices
 from streamer.wire.base import Codec
 from streamer.worker.admission import Admission
 from streamer.worker.dead_letters import DeadLetters
@@ -56,6 +57,7 @@ class Line:
         engine: Synthesizer | None = None,
         store: TroubledStore | None = None,
         folders: Sequence[Path] = (),
+        voices: Voices = VOICES,
     ) -> None:
         self.clock, self.store, self.pool = clock or ManualClock(), store or TroubledStore(), HandPool()
         self.engine = ScriptedEngine(1000)
@@ -71,7 +73,7 @@ class Line:
                 engine=self.host,
                 admission=Admission(1000, attempts),
                 attempts=Attempts(self.store, TOPIC_ID, "streamer"),
-                utterances=Utterances(events, VOICES, MAX_TEXT, Audio(), clones=speaking.profile.clones),
+                utterances=Utterances(events, voices, MAX_TEXT, Audio(), clones=speaking.profile.clones),
                 prompts=Prompts(folders, self.store),
                 dead_letters=DeadLetters(window, 0.6),
                 journal=journal(),

@@ -70,7 +70,7 @@ def test_failures_of_the_engine(failure: str, mode: Mode) -> None:
 def test_a_voice_that_is_gone() -> None:
     rig = spoken("a", voice="vip")
     one = the_only(rig.replay(rig.run(), Deployed(voices=Voices({"plain": Voice(name="plain")}, "plain"))))
-    assert (one.outcome, one.code) == (FAILED, "voice_unknown")
+    assert (one.outcome, one.code, one.reasons) == (FAILED, "voice_unknown", ["voice"])
 
 
 def test_audio_that_the_store_refuses() -> None:
