@@ -26,11 +26,29 @@ FORBIDDEN = {
 }
 """Package → what its modules must not import."""
 
+GLM = (
+    "torch",
+    "torchaudio",
+    "safetensors",
+    "onnxruntime",
+    "tiktoken",
+    "tn",
+    "itn",
+    "pynini",
+    "jieba",
+    "pypinyin",
+    "inflect",
+    "pronouncing",
+    "emoji",
+    "yaml",
+)
+"""Libraries of the extra `glm`."""
+
 ONLY_IN = {
     "confluent_kafka": ("streamer.kafka", "streamer.wire"),
     "starlette": ("streamer.bridge",),
     "uvicorn": ("streamer.bridge",),
-    "torch": ("streamer.engines.glm",),
+    **dict.fromkeys(GLM, ("streamer.engines.glm",)),
     "jinja2": ("streamer.render",),
     "obstore": ("streamer.store",),
 }
@@ -112,6 +130,9 @@ def test_nobody_imports_what_it_must_not() -> None:
         ("streamer.engines.tone", "from streamer.kafka import base", True),
         ("streamer.store.disk", "from confluent_kafka import Producer", True),
         ("streamer.engines.espeak", "import torch", True),
+        ("streamer.cli.check", "from safetensors import safe_open", True),
+        ("streamer.render.numerals_zh", "import tn.chinese.normalizer", True),
+        ("streamer.engines.glm.text.front", "import tn.chinese.normalizer", False),
         ("streamer.engines.glm.flow", "import torch", False),
         ("streamer.kafka.confluent", "import confluent_kafka", False),
         ("streamer.worker.loop", "from streamer.engines.base import Synthesizer", False),
