@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.processes import environment, line_of, run, started
 from tests.cli.test_bridge import variables
+from tests.test_imports import GLM
 
 LIBRARIES = [
     "torch",
