@@ -16,6 +16,8 @@ from streamer.validation import (
     MAX_CALLBACK,
     MAX_METADATA,
     MAX_NAME,
+    MAX_PROMPT_AUDIO,
+    MAX_PROMPT_TEXT,
     MAX_SEED,
     NO_OBJECT,
     UNREADABLE,
@@ -41,6 +43,15 @@ _Rate = Annotated[int, _described("Hz; not every format has every rate.", minimu
 _Seed = Annotated[int, _described("The same seed makes the same audio.", minimum=0, maximum=MAX_SEED)]
 _Phoneme = Annotated[bool, _described("Whether the engine turns characters into phonemes first.")]
 _OutputName = Annotated[str, _described("What a download is called; no path.", maxLength=MAX_NAME)]
+_PromptAudio = Annotated[
+    str,
+    _described(
+        "Three to ten seconds of speech: a path or file:// URI in a folder of the worker's voices.prompt_folders, or "
+        "the URI of an audio in the store.",
+        maxLength=MAX_PROMPT_AUDIO,
+    ),
+]
+_PromptText = Annotated[str, _described("What is said in prompt_audio.", maxLength=MAX_PROMPT_TEXT)]
 _Metadata = Annotated[dict[str, str], _described("Echoed in the result.", maxProperties=MAX_METADATA)]
 _Callback = Annotated[str, _described("http(s)://, to be told of the result.", maxLength=MAX_CALLBACK)]
 _Time = Annotated[int | str, _described("Milliseconds since the epoch, or ISO 8601 with a zone.")]
@@ -57,10 +68,10 @@ class EventBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PromptBody(msgspec.Struct, forbid_unknown_fields=True):
-    """A voice to clone."""
+    """A voice to clone, for engines that do."""
 
-    prompt_audio: str
-    prompt_text: str
+    prompt_audio: _PromptAudio
+    prompt_text: _PromptText
 
 
 class _Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -86,8 +97,8 @@ class RequestBody(_Options, forbid_unknown_fields=True, kw_only=True):
     input_text: str | None = None
     event: EventBody | None = None
     prompt: PromptBody | None = None
-    prompt_audio: str | None = None
-    prompt_text: str | None = None
+    prompt_audio: _PromptAudio | None = None
+    prompt_text: _PromptText | None = None
     phoneme: _Phoneme | None = None
 
 

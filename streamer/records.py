@@ -26,7 +26,8 @@ class FailureCode(StrEnum):
     TEXT_TOO_LONG = "text_too_long"
     """More characters than engine.max_text, rendered ones included. Its sender; not retryable."""
     VOICE_UNKNOWN = "voice_unknown"
-    """No such preset, or an inline voice this engine cannot clone. Whoever keeps configs/voices.toml; retryable."""
+    """No such preset, one without the prompt that this engine needs, or a request's own prompt that cannot be had or
+    cloned; the message says which. Whoever keeps configs/voices.toml, or the prompt; retryable."""
     EXPIRED = "expired"
     """expires_at, or the time to live of its event's rule, had passed before it was spoken. Nobody: it is too late."""
     NOT_WANTED = "not_wanted"

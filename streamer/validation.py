@@ -16,6 +16,10 @@ from streamer.records import FailureCode, Prompt, SpeechRequest
 
 MAX_NAME = 200
 MAX_CALLBACK = 2_000
+MAX_PROMPT_AUDIO = 4_096
+"""Characters of a path or a URI."""
+MAX_PROMPT_TEXT = 1_000
+"""Ten seconds of speech have some hundred and fifty."""
 MAX_METADATA = 64
 MAX_METADATA_KEY = 100
 MAX_METADATA_VALUE = 1_000
@@ -136,9 +140,14 @@ def _format(found: list[Problem], format: str | None, rate: int | None, formats:
 
 
 def _prompt(found: list[Problem], prompt: Prompt) -> None:
-    for field, value in (("prompt.prompt_audio", prompt.prompt_audio), ("prompt.prompt_text", prompt.prompt_text)):
+    for field, value, most in (
+        ("prompt.prompt_audio", prompt.prompt_audio, MAX_PROMPT_AUDIO),
+        ("prompt.prompt_text", prompt.prompt_text, MAX_PROMPT_TEXT),
+    ):
         if not value or value.isspace():
             found.append(Problem(field, "is empty; a prompt needs both prompt_audio and prompt_text"))
+        elif len(value) > most:
+            found.append(Problem(field, f"has {len(value)} characters; at most {most} are allowed"))
         elif match := _CONTROL_IN_TEXT.search(value):
             found.append(Problem(field, f"holds the control character {_shown(match)}; leave it out"))
 

@@ -74,6 +74,8 @@ def test_what_may_go_to_the_engine(request_: SpeechRequest) -> None:
         ({"voice": "v", "prompt": Prompt(prompt_audio="a", prompt_text="t")}, "voice", "not both"),
         ({"prompt": Prompt(prompt_audio="a", prompt_text=" ")}, "prompt.prompt_text", "both"),
         ({"prompt": Prompt(prompt_audio="", prompt_text="t")}, "prompt.prompt_audio", "both"),
+        ({"prompt": Prompt(prompt_audio="/" * 4_097, prompt_text="t")}, "prompt.prompt_audio", "at most 4096"),
+        ({"prompt": Prompt(prompt_audio="a", prompt_text="t" * 1_001)}, "prompt.prompt_text", "at most 1000"),
         ({"metadata": {str(number): "" for number in range(65)}}, "metadata", "at most 64"),
         ({"metadata": {"k" * 101: ""}}, "metadata", "at most 100"),
         ({"metadata": {"k": "v" * 1_001}}, "metadata", "at most 1000"),

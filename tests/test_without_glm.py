@@ -13,23 +13,7 @@ from tests.cli.processes import environment, line_of, run, started
 from tests.cli.test_bridge import variables
 from tests.test_imports import GLM
 
-LIBRARIES = [
-    "torch",
-    "torchaudio",
-    "safetensors",
-    "onnxruntime",
-    "tiktoken",
-    "tn",
-    "itn",
-    "pynini",
-    "jieba",
-    "pypinyin",
-    "inflect",
-    "pronouncing",
-    "emoji",
-    "yaml",
-    "huggingface_hub",
-]
+LIBRARIES = (*GLM, "huggingface_hub")
 
 HOOK = f"""
 import sys
