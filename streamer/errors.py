@@ -27,6 +27,7 @@ StreamerError
 ├── RequestFailed              this record ends on tts.failed; carries the code
 ├── EngineError                the engine cannot start or broke as a whole
 │   └── CheckpointError        a file of the model's folder is missing, cut or not what it should be     exit 2
+├── FetchError                 a file of the model could not be fetched; says what else can be done
 ├── VoiceUnusable              a prompt's sound or text that no voice can be cloned from; says why
 └── EmbeddedError              the embedded broker cannot be had or started, and why
 """
@@ -168,6 +169,10 @@ class CheckpointError(EngineError):
     """Names the file, the tensor where it is one, and the remedy."""
 
     exit_code = EXIT_NEVER_RESTART
+
+
+class FetchError(StreamerError):
+    """Names the file or the server, the reason and the remedy. Nothing incomplete stands under a final name."""
 
 
 class VoiceUnusable(StreamerError):

@@ -34,6 +34,7 @@ _COMMANDS = {
     "delete": "Delete a person's audio.",
     "gc": "Delete audio that no verdict names.",
     "synth": "Speak a JSONL file without Kafka.",
+    "models": "Fetch, check or make a checkpoint for the engine glm.",
     "check": "Validate the configuration and reach every dependency.",
 }
 

@@ -36,15 +36,15 @@ def read_safetensors(folder: Path, wanted: Callable[[str], bool] = lambda name: 
 
     Errors: CheckpointError that names the file, and the tensor where it is one.
     """
-    return {name: tensor for name, tensor in each_tensor(folder) if wanted(name)}
+    return dict(each_tensor(folder, wanted))
 
 
-def each_tensor(folder: Path) -> Iterator[tuple[str, Tensor]]:
+def each_tensor(folder: Path, wanted: Callable[[str], bool] = lambda name: True) -> Iterator[tuple[str, Tensor]]:
     """The same one by one, so that no more than one is in memory. Errors: as `read_safetensors`."""
     for path, names in _shards(folder).items():
         try:
             with safe_open(path, framework="pt") as file:
-                for name in names:
+                for name in filter(wanted, names):
                     yield name, file.get_tensor(name)
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"{path}: cannot be read ({error}); {_AGAIN}") from error
@@ -64,18 +64,22 @@ def headers(folder: Path) -> dict[str, Header]:
     return found
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """The files that hold them, and the index where there is one. Errors: as `read_safetensors`."""
+def weights_file(folder: Path) -> Path:
+    """The file that says which tensors there are: the index of shards, or the only one."""
     index = folder / _INDEX
-    return [*([index] if index.is_file() else []), *_shards(folder)]
+    return index if index.is_file() else folder / "model.safetensors"
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """That file, and those that hold the tensors. Errors: as `read_safetensors`."""
+    return list(dict.fromkeys([weights_file(folder), *_shards(folder)]))
 
 
 def _shards(folder: Path) -> dict[Path, list[str]]:
     """The files and which tensors are to be read from each."""
-    index = folder / _INDEX
-    if not index.is_file():
-        path = present(folder / "model.safetensors")
-        return {path: _names(path)}
+    index = weights_file(folder)
+    if index.name != _INDEX:
+        return {index: _names(present(index))}
     indexed = read_table(index).get("weight_map")
     if not isinstance(indexed, dict) or not indexed:
         raise CheckpointError(f"{index}: has no weight_map; {_AGAIN}")
@@ -150,14 +154,15 @@ def fill(module: nn.Module, tensors: Tensors, file: Path) -> None:
 
 
 def misfits(file: Path, tensors: Mapping[str, Tensor | Header], expected: Mapping[str, tuple[int, ...]]) -> list[str]:
-    """What is missing, too much, or of another shape; each names the file and the tensor."""
+    """What is missing, too much, or of another shape; each names the file (that of a header, or this) and the tensor."""
     problems = [f"{file}: tensor {name} is missing" for name in expected if name not in tensors]
-    problems += [f"{file}: tensor {name} belongs to no part of the model" for name in tensors if name not in expected]
-    problems += [
-        f"{file}: tensor {name} has the shape {tuple(tensors[name].shape)}, its configuration says {shape}"
-        for name, shape in expected.items()
-        if name in tensors and tuple(tensors[name].shape) != shape
-    ]
+    for name, tensor in tensors.items():
+        where = f"{tensor.file if isinstance(tensor, Header) else file}: tensor {name}"
+        if name not in expected:
+            problems.append(f"{where} belongs to no part of the model")
+        elif tuple(tensor.shape) != expected[name]:
+            shape = tuple(tensor.shape)
+            problems.append(f"{where} has the shape {shape}, its configuration says {expected[name]}")
     return problems
 
 

@@ -1,0 +1,1 @@
+"""The folder of weights, from where it is published."""
