@@ -6,6 +6,10 @@ come out on every device and in any order, for all of it is integer arithmetic.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -34,25 +38,40 @@ def philox(key: int, counter: Words) -> Words:
     return zero, one, two, three
 
 
-def blocks(key: int, purpose: int, stream: int, count: int, device: torch.device | str = "cpu") -> Tensor:
-    """The blocks of counters (0, 0, purpose, stream) to (count - 1, 0, purpose, stream): [count, 4] int64."""
-    words = torch.empty(count, 4, dtype=torch.int64, device=device)
-    for start in range(0, count, _CHUNK):
-        index = torch.arange(start, min(start + _CHUNK, count), device=device)
-        for column, word in enumerate(philox(key, (index, 0, purpose, stream))):
-            words[start : start + _CHUNK, column] = word
-    return words
+class Stream(NamedTuple):
+    """Counters (0, 0, purpose, number), (1, 0, purpose, number), … under one key."""
 
+    key: int
+    """64 bits."""
+    purpose: int
+    number: int
+    device: torch.device | str = "cpu"
 
-def uniforms(words: Tensor) -> Tensor:
-    """Two words each → [..., W / 2] float64 in [0, 1): multiples of 2^-53, all equally likely."""
-    high, low = words[..., 0::2] >> 5, words[..., 1::2] >> 6
-    return ((high << 26) + low).to(torch.float64) * 2.0**-53
+    def uniforms(self, count: int) -> Tensor:
+        """[count, 2] float64 in [0, 1): multiples of 2^-53, all equally likely."""
+        numbers = torch.empty(count, 2, dtype=torch.float64, device=self.device)
+        for start, words in self._chunks(count):
+            chunk = numbers[start : start + _CHUNK]
+            for column, (high, low) in enumerate(zip(words[::2], words[1::2], strict=True)):
+                chunk[:, column] = ((high >> 5 << 26) + (low >> 6)).to(torch.float64) * 2.0**-53
+        return numbers
 
+    def normals(self, count: int) -> Tensor:
+        """[count, 4] float32, normally distributed (G. Box, M. Muller, 1958), 6.7 at most."""
+        numbers = torch.empty(count, 4, dtype=torch.float32, device=self.device)
+        for start, words in self._chunks(count):
+            chunk = numbers[start : start + _CHUNK]
+            for column, (first, second) in enumerate(zip(words[::2], words[1::2], strict=True)):
+                # In float64, or else small radii would come in visible steps.
+                radius = ((first + 1).to(torch.float64) * 2.0**-32).log_().mul_(-2.0).sqrt_()
+                angle = second.to(torch.float64) * (2.0 * math.pi * 2.0**-32)
+                chunk[:, 2 * column] = angle.cos() * radius
+                chunk[:, 2 * column + 1] = angle.sin_() * radius
+        return numbers
 
-def normals(words: Tensor) -> Tensor:
-    """Two words each → two normally distributed numbers (Box and Muller 1958), [..., W] float32, 6.7 at most."""
-    # In float64, or else small radii would come in visible steps.
-    radius = (words[..., 0::2] + 1).to(torch.float64).mul_(2.0**-32).log_().mul_(-2.0).sqrt_()
-    angle = words[..., 1::2].to(torch.float64).mul_(2.0 * torch.pi * 2.0**-32)
-    return torch.stack([radius * angle.cos(), radius * angle.sin()], -1).flatten(-2).to(torch.float32)
+    def _chunks(self, count: int) -> Iterator[tuple[int, list[Tensor]]]:
+        for start in range(0, count, _CHUNK):
+            index = torch.arange(start, min(start + _CHUNK, count), device=self.device)
+            words = philox(self.key, (index, 0, self.purpose, self.number))
+            # All four came to depend on the index in the first rounds.
+            yield start, [torch.as_tensor(word) for word in words]

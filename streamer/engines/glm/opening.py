@@ -1,0 +1,114 @@
+"""From `[engine.glm]` to an engine that speaks: device, weights, stages."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache, partial
+from pathlib import Path
+
+import torch
+
+from streamer.engines.base import Profile
+from streamer.engines.glm.bounds import BOUNDS
+from streamer.engines.glm.checkpoint.digest import checkpoint_digest
+from streamer.engines.glm.checkpoint.layout import Layout
+from streamer.engines.glm.draws import CounterDraws, Draws, ReferenceDraws
+from streamer.engines.glm.flow.flow import Flow
+from streamer.engines.glm.joining import Joining
+from streamer.engines.glm.llm.decoder import Decoder
+from streamer.engines.glm.llm.llama import Llama
+from streamer.engines.glm.llm.sampling import SAMPLINGS
+from streamer.engines.glm.precision import exact
+from streamer.engines.glm.revision import revision
+from streamer.engines.glm.stages.flow import FlowStage
+from streamer.engines.glm.stages.llm import LlmStage
+from streamer.engines.glm.stages.vocoder import HiftVocoder, Vocoder, VocoderStage, VocosVocoder
+from streamer.engines.glm.synthesizer import GlmSynthesizer, Parts
+from streamer.engines.glm.text.front import TextFront
+from streamer.engines.glm.vocoder.hift import Hift
+from streamer.engines.glm.vocoder.vocos import Vocos
+from streamer.engines.glm.voice.encoder import VoiceEncoder
+from streamer.errors import ConfigurationError
+from streamer.settings_engines import Glm
+
+_TOKENS_A_ROW = 2_000
+"""Estimated speech tokens that are taken in for each row: what it speaks, and what it speaks next."""
+_DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
+
+
+def open_glm(settings: Glm) -> GlmSynthesizer:
+    """Read the checkpoint, all of it. Errors: CheckpointError, ConfigurationError (a device that is not there)."""
+    device = open_device(settings.device)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    exact()
+    layout, cache = Layout(Path(settings.checkpoint)), cache_folder(settings.cache)
+    front = TextFront.open(layout, settings.dictionary, cache)
+    voices = VoiceEncoder.open(layout, settings.sample_rate, device, cache)
+    llama = Llama.open(layout, device, _DTYPES[settings.llm_precision], front.special)
+    decoder = Decoder(llama, settings.rows, settings.positions, SAMPLINGS[settings.sampling])
+    flow = Flow.open(layout, device, _DTYPES[settings.flow_precision])
+    fixed = {"weights": checkpoint_digest(layout, cache, settings.sample_rate), "voice": voices.revision}
+    # The text's part changes while it runs: its dictionary is read again when somebody corrects it.
+    profiles = lru_cache(4)(partial(_profile, settings, device, layout.tiny, fixed))
+    return GlmSynthesizer(
+        Parts(
+            front=front,
+            voices=voices,
+            llm=LlmStage(decoder, front.special),
+            flow=FlowStage(flow, settings.flow_rows, tensor_float=settings.flow_precision == "tf32"),
+            vocoder=VocoderStage(
+                _vocoder(settings, layout, device),
+                settings.vocoder_rows,
+                tensor_float=settings.vocoder_precision == "tf32",
+            ),
+            joining=Joining(sample_rate=settings.sample_rate, pause=settings.pause, cross_fade=settings.cross_fade),
+            draws=_reference if settings.draws == "reference" else CounterDraws,
+            phoneme=settings.phoneme,
+            use_cache=settings.use_cache,
+            profile=lambda: profiles(front.version),
+        )
+    )
+
+
+def open_device(name: str) -> torch.device:
+    """auto: a GPU where there is one. Errors: ConfigurationError."""
+    if name == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda:0" if name == "cuda" else name)
+    count = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise ConfigurationError(
+            [f"engine.glm.device is {name}, but this machine has {count} CUDA devices; use cpu or auto"]
+        )
+    return device
+
+
+def cache_folder(configured: str) -> Path:
+    """Where encoded voices and built grammars are kept: as configured, or streamer's in the user's cache folder."""
+    if configured:
+        return Path(configured)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "streamer" / "glm"
+
+
+def _vocoder(settings: Glm, layout: Layout, device: torch.device) -> Vocoder:
+    if settings.sample_rate == Hift.sample_rate:
+        return HiftVocoder(Hift.open(layout, device))
+    return VocosVocoder(Vocos.open(layout, settings.vocos_sha256, device))
+
+
+def _reference(seed: int, segment: int) -> Draws:
+    """The public reference begins every segment with the same seed."""
+    return ReferenceDraws(seed)
+
+
+def _profile(settings: Glm, device: torch.device, tiny: bool, fixed: dict[str, str], text: str) -> Profile:
+    return Profile(
+        name="glm",
+        revision=revision(settings, device, {**fixed, "text": text}),
+        sample_rate=settings.sample_rate,
+        capacity=_TOKENS_A_ROW * settings.rows,
+        step_limit=settings.step_limit,
+        bounds=None if tiny else BOUNDS,
+        clones=True,
+    )

@@ -1,0 +1,86 @@
+"""Text and prompt → speech tokens: rows join and leave the one decoding batch at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streamer.engines.base import Ticket
+from streamer.engines.glm.flow.job import MOST_FRAMES
+from streamer.engines.glm.llm.decoder import Decoder
+from streamer.engines.glm.llm.job import DecoderJob
+from streamer.engines.glm.pieces import Piece
+from streamer.engines.glm.queues import Queue, Room
+from streamer.engines.glm.text.tokenizer import SpecialTokens
+from streamer.errors import EngineError
+
+_LEAST_TOKENS, _MOST_TOKENS = 2, 20
+"""Speech tokens for each text token of the segment (GLM_TTS: 0.08 to 0.8 seconds)."""
+
+
+class LlmStage:
+    def __init__(self, decoder: Decoder, special: SpecialTokens) -> None:
+        self._decoder = decoder
+        self._special = special
+        self._waiting = Queue()
+        self._room = Room(decoder.rows)
+        self._rows: dict[int, Piece] = {}
+        self._working: list[Piece] = []
+
+    @property
+    def working(self) -> Sequence[Piece]:
+        return self._working
+
+    def add(self, piece: Piece) -> None:
+        self._waiting.add(piece)
+
+    def step(self) -> Sequence[Piece]:
+        self._join()
+        if not self._rows:
+            return ()
+        self._working = sorted(self._rows.values(), key=lambda piece: piece.place)
+        ended = self._decoder.step()
+        for row, tokens in ended.items():
+            self._rows[row].tokens = tokens
+        if ended:
+            self._room.went_well()
+        return [self._rows.pop(row) for row in ended]
+
+    def drop(self, ticket: Ticket) -> None:
+        self._waiting.drop(ticket)
+        for row in [row for row, piece in self._rows.items() if piece.job.ticket == ticket]:
+            del self._rows[row]
+            self._decoder.drop(row)
+
+    def squeeze(self) -> None:
+        self._room.squeeze(len(self._rows))
+
+    def _join(self) -> None:
+        """One piece a step, for those that decode wait for its prefill."""
+        if not self._waiting or len(self._rows) >= self._room.admitted or not self._decoder.free:
+            return
+        (piece,), _ = self._waiting.take()
+        self._working = [piece]
+        self._rows[self._decoder.begin(self._job(piece))] = piece
+
+    def _job(self, piece: Piece) -> DecoderJob:
+        """Input: prompt text, text, begin of audio, prompt speech.
+
+        Errors: EngineError where the segment has no room for the shortest speech it could be.
+        """
+        job = piece.job
+        if job.history is None:
+            raise EngineError("a piece without a voice")
+        text = job.segments[piece.index].ids
+        prompt = job.history.prompt(len(text))
+        speech = (self._special.audio_first + token for token in prompt.speech)
+        ids = [*prompt.text, *text, self._special.begin_of_audio, *speech]
+        least = _LEAST_TOKENS * len(text)
+        flowed = MOST_FRAMES // 2 - job.prompt_tokens
+        most = min(_MOST_TOKENS * len(text), self._decoder.positions - len(ids), flowed)
+        if most < least:
+            raise EngineError(
+                f"a segment of {len(text)} text tokens behind a prompt of {len(ids) - len(text)} leaves room for "
+                f"{most} speech tokens (engine.glm.positions is {self._decoder.positions}, the flow takes "
+                f"{MOST_FRAMES} frames); shorten the voice's prompt"
+            )
+        return DecoderJob(ids=ids, minimum=least, maximum=most, draws=piece.draws)

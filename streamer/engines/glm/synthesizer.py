@@ -1,0 +1,159 @@
+"""The engine `glm`: utterances in, samples out, all stages advanced by a little at each step.
+
+    utterance → segments, voice → LLM → flow → vocoder → joined
+
+A step prepares at most one utterance, prefills at most one segment, decodes one token of every row, makes one Euler
+step and one vocoder batch: so that it returns soon, and who is cancelled or new is heard of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+
+from streamer.engines.base import Failure, Profile, Speech, Ticket, Utterance
+from streamer.engines.glm.draws import Draws
+from streamer.engines.glm.joining import Joining
+from streamer.engines.glm.llm.history import History
+from streamer.engines.glm.memory import is_out_of_memory
+from streamer.engines.glm.pieces import Job, Piece
+from streamer.engines.glm.stages.base import Stage
+from streamer.engines.glm.text.front import TextFront
+from streamer.engines.glm.voice.encoder import VoiceEncoder
+from streamer.errors import VoiceUnusable
+
+Report = Speech | Failure
+
+
+class Parts(NamedTuple):
+    """What a synthesizer is made of."""
+
+    front: TextFront
+    voices: VoiceEncoder
+    llm: Stage
+    flow: Stage
+    vocoder: Stage
+    joining: Joining
+    draws: Callable[[int, int], Draws]
+    """Of a segment: (seed, index of the segment)."""
+    phoneme: bool
+    """Whether an utterance that does not say is spoken with phonemes."""
+    use_cache: bool
+    """Whether a segment is prompted with those before it."""
+    profile: Callable[[], Profile]
+
+
+class GlmSynthesizer:
+    """To be used from one thread."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self._new: dict[Ticket, Job] = {}
+        self._jobs: dict[Ticket, Job] = {}
+        self._last = 0
+
+    @property
+    def profile(self) -> Profile:
+        return self.parts.profile()
+
+    def submit(self, utterance: Utterance) -> Ticket:
+        self._last += 1
+        ticket = Ticket(self._last)
+        self._new[ticket] = Job(ticket, utterance)
+        return ticket
+
+    @torch.inference_mode()
+    def step(self) -> list[Report]:
+        reports: list[Report] = []
+        parts = self.parts
+        if self._new:
+            self._prepare(self._new.pop(next(iter(self._new))), reports)
+        for piece in self._advance(parts.llm, reports):
+            self._decoded(piece)
+        for piece in self._advance(parts.flow, reports):
+            parts.vocoder.add(piece)
+        for piece in self._advance(parts.vocoder, reports):
+            if piece.job.done:
+                del self._jobs[piece.job.ticket]
+                reports.append(self._speech(piece.job))
+        return reports
+
+    def cancel(self, ticket: Ticket) -> None:
+        self._new.pop(ticket, None)
+        if self._jobs.pop(ticket, None) is not None:
+            for stage in self._stages():
+                stage.drop(ticket)
+
+    def close(self) -> None:
+        for ticket in [*self._new, *self._jobs]:
+            self.cancel(ticket)
+
+    def _prepare(self, job: Job, reports: list[Report]) -> None:
+        """Cut its text and encode its voice. What is wrong with either is the utterance's own failure."""
+        parts, utterance = self.parts, job.utterance
+        prompt = utterance.voice.prompt
+        if prompt is None:
+            message = f"voice {utterance.voice.name!r} has no prompt_audio to clone from"
+            reports.append(Failure(job.ticket, message, voice=True))
+            return
+        phoneme = parts.phoneme if utterance.phoneme is None else utterance.phoneme
+        job.segments = parts.front.segments(utterance.text, phoneme)
+        job.revision = parts.profile().revision  # behind the text: that looks whether its dictionary changed
+        if not job.segments:
+            reports.append(Failure(job.ticket, "nothing is left to speak once it is normalized", mute=True))
+            return
+        try:
+            job.voice = parts.voices.encode(prompt.audio)
+        except VoiceUnusable as error:
+            reports.append(Failure(job.ticket, str(error), voice=True))
+            return
+        said = parts.front.prompt_ids(prompt.text)
+        if not said:
+            reports.append(Failure(job.ticket, "prompt_text: holds nothing that is said in the prompt", voice=True))
+            return
+        job.history = History(said, job.voice.speech_tokens.tolist())
+        self._jobs[job.ticket] = job
+        self._begin(job, 0)
+
+    def _begin(self, job: Job, index: int) -> None:
+        self.parts.llm.add(Piece(job, index, self.parts.draws(job.utterance.seed, index)))
+
+    def _decoded(self, piece: Piece) -> None:
+        job = piece.job
+        if self.parts.use_cache and job.history is not None:
+            job.history.add(job.segments[piece.index].ids, piece.tokens)
+        if piece.index + 1 < len(job.segments):
+            self._begin(job, piece.index + 1)
+        self.parts.flow.add(piece)
+
+    def _speech(self, job: Job) -> Speech:
+        samples = self.parts.joining.join([job.waves[index] for index in range(len(job.segments))])
+        return Speech(job.ticket, samples, job.revision)
+
+    def _advance(self, stage: Stage, reports: list[Report]) -> Sequence[Piece]:
+        """Step a stage. What it finished and is still wanted.
+
+        Where it lacks memory the younger half of what it worked on fails so, and less is admitted. Another error is its
+        only utterance's failure, or else nobody knows whose, and it is raised.
+        """
+        try:
+            return [piece for piece in stage.step() if piece.job.ticket in self._jobs]
+        except Exception as error:
+            tickets = list(dict.fromkeys(piece.job.ticket for piece in stage.working))
+            short = is_out_of_memory(error)
+            if not tickets or not (short or len(tickets) == 1):
+                raise
+            if short:
+                stage.squeeze()  # first: what it puts back is dropped below
+            for ticket in tickets[len(tickets) // 2 :]:
+                wanted = ticket in self._jobs
+                self.cancel(ticket)
+                if wanted:
+                    message = f"{type(error).__name__}: {error}"
+                    reports.append(Failure(ticket, message[:1000], out_of_memory=short))
+            return ()
+
+    def _stages(self) -> tuple[Stage, Stage, Stage]:
+        return self.parts.llm, self.parts.flow, self.parts.vocoder

@@ -1,0 +1,65 @@
+"""The engine on the tiny checkpoint of the golden arrays, and voices to speak in."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from streamer.engines.base import Failure, Profile, Speech, Synthesizer, Ticket, Utterance
+from streamer.engines.glm.opening import open_glm
+from streamer.settings import Glm
+from streamer.voices import PromptSound, Voice
+from tests.engines.glm.golden import TINY, sound
+
+PROMPT_TEXT = "这是参考音频的文本。"
+
+
+@cache
+def prompt(name: str) -> PromptSound:
+    return PromptSound.of(sound(name), PROMPT_TEXT)
+
+
+def voice(name: str = "p24k") -> Voice:
+    """Cloned from one of the golden sounds."""
+    return Voice(name=name, prompt=prompt(name))
+
+
+def utterance(text: str, seed: int = 0, voice: Voice = voice(), phoneme: bool | None = None) -> Utterance:  # noqa: B008
+    return Utterance(text=text, voice=voice, seed=seed, phoneme=phoneme)
+
+
+def settings(cache: Path, **changes: Any) -> Glm:
+    return Glm.model_validate(
+        {"checkpoint": str(TINY.root), "device": "cpu", "cache": str(cache), "threads": 1, **changes}
+    )
+
+
+class Cloning:
+    """An engine that clones, spoken to as one that does not: each voice of the contract has one of the prompts."""
+
+    def __init__(self, engine: Synthesizer) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, cache: Path, **changes: Any) -> Cloning:
+        return cls(open_glm(settings(cache, **changes)))
+
+    @property
+    def profile(self) -> Profile:
+        return self._engine.profile
+
+    def submit(self, utterance: Utterance) -> Ticket:
+        cloned = voice("p24k" if utterance.voice.name == "plain" else "p16k")
+        return self._engine.submit(
+            Utterance(text=utterance.text, voice=cloned, seed=utterance.seed, phoneme=utterance.phoneme)
+        )
+
+    def step(self) -> list[Speech | Failure]:
+        return self._engine.step()
+
+    def cancel(self, ticket: Ticket) -> None:
+        self._engine.cancel(ticket)
+
+    def close(self) -> None:
+        self._engine.close()
