@@ -10,7 +10,8 @@
     block.py       the transformer block, its adaptive norms, and the last layer
     estimator.py   all of them: the velocity at one moment
     flow.py        the estimator with the weights of a checkpoint
-    run.py         the Euler steps of one batch, one at a time
+    lane.py        rows that are computed in one batch, from noise to mel
+    run.py         the Euler steps of some jobs, one at a time
 
 Attributes of modules are named after the keys of the checkpoint. Every module takes batches whose rows are padded to
 one number of frames; a frame after a row's end never reaches one before it.

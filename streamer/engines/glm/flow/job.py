@@ -48,11 +48,8 @@ class Batch(NamedTuple):
     """[R, F, mel] float32, zeros after each row's end."""
 
 
-def batch_of(jobs: Sequence[FlowJob], rows: int, bucket: int, config: FlowConfig) -> Batch:
-    """At most `rows` jobs of at most `bucket` frames each, whose shape depends on `rows` and `bucket` alone.
-
-    Errors: EngineError that names the job and the numbers.
-    """
+def check(jobs: Sequence[FlowJob], rows: int, bucket: int, config: FlowConfig) -> None:
+    """Whether they can be flowed. Errors: EngineError that names the job, by its place, and the numbers."""
     if len(jobs) > rows:
         raise EngineError(f"{len(jobs)} jobs do not fit a batch of {rows}")
     if bucket > MOST_FRAMES:
@@ -60,6 +57,10 @@ def batch_of(jobs: Sequence[FlowJob], rows: int, bucket: int, config: FlowConfig
     for place, job in enumerate(jobs):
         if problem := _problem(job, bucket, config):
             raise EngineError(f"job {place} of the flow's batch: {problem}")
+
+
+def batch_of(jobs: Sequence[FlowJob], rows: int, bucket: int, config: FlowConfig) -> Batch:
+    """Jobs that passed `check`, in a shape that depends on `rows` and `bucket` alone."""
     batch = Batch(
         tokens=torch.zeros(rows, bucket, dtype=torch.int64),
         lengths=torch.ones(rows, dtype=torch.int64),

@@ -1,63 +1,46 @@
-"""The Euler steps of one batch, one at a time, so that an engine does other work between them."""
+"""The Euler steps of some jobs, one at a time, so that an engine does other work between them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from streamer.engines.glm.flow.flow import Flow
-from streamer.engines.glm.flow.job import FlowJob, batch_of
-from streamer.engines.glm.flow.time_step import moments
+from streamer.engines.glm.flow.job import FlowJob, check
+from streamer.engines.glm.flow.lane import Lane
 from streamer.errors import EngineError
 
 STEPS = 10
 
 
 class FlowRun:
-    """Jobs on their way from noise to mel, in a shape that depends on `rows` and `bucket` alone.
+    """Jobs on their way from noise to mel, in shapes that depend on `rows` and `bucket` alone.
 
-    At most `rows` jobs of at most `bucket` frames each; missing ones are empty rows. A job's mel has the same bits
-    whatever the other rows hold and whichever row it has; another `rows` or `bucket` may round it differently. Every
-    step computes twice `rows` rows: each with its prompt and speaker, and each without (classifier-free guidance).
+    At most `rows` jobs of at most `bucket` frames each. A job's mel has the same bits whatever the other jobs are and
+    whichever place it has; another `rows` or `bucket` may round it differently. On a GPU the jobs share one batch of
+    `rows` rows. On a CPU each has a batch of its own: threads cut a batch into shares, and round what lies at a cut
+    differently (seen in the position convolution on 3 threads, in activations on 5, in the adaptive norms on 2), so
+    that a row's bits would depend on its place; and a CPU gains nothing from sharing here.
     Errors: EngineError that names the job and the numbers.
     """
 
-    @torch.inference_mode()
     def __init__(self, flow: Flow, jobs: Sequence[FlowJob], rows: int, bucket: int, steps: int = STEPS) -> None:
         if steps < 1:
             raise EngineError(f"a flow of {steps} steps goes nowhere")
-        batch = batch_of(jobs, rows, bucket, flow.config)
-        self._jobs = [(job.frames, len(job.prompt_mel)) for job in jobs]
-        self._estimator, device = flow.estimator, flow.device
-        self._rate = flow.config.inference_cfg_rate
-        times = moments(steps)
-        self._lengths = (times[1:] - times[:-1]).tolist()
-        speaker = torch.cat((batch.speaker, torch.zeros_like(batch.speaker)))
-        self._adaptations = self._estimator.adaptations(times[:-1].to(device), speaker.to(device))
-        tokens, lengths, condition = (part.to(device) for part in (batch.tokens, batch.lengths, batch.condition))
-        self._given = self._estimator.given(tokens, lengths, condition)
-        self._state = batch.noise.to(device)
-        self._step = 0
+        check(jobs, rows, bucket, flow.config)
+        together = flow.device.type != "cpu"
+        shares = [(list(jobs), rows)] if together else [([job], 1) for job in jobs]
+        self._lanes = [Lane(flow, share, height, bucket, steps) for share, height in shares]
 
     @property
     def finished(self) -> bool:
-        return self._step == len(self._lengths)
+        return all(lane.finished for lane in self._lanes)
 
-    @torch.inference_mode()
     def advance(self) -> bool:
-        """One Euler step; True when it was the last. Does nothing once finished."""
-        if self.finished:
-            return True
-        adaptations = [every[self._step] for every in self._adaptations]
-        both = self._estimator(torch.cat((self._state, self._state)), adaptations, self._given)
-        guided, free = both.chunk(2)
-        velocity = (1 + self._rate) * guided - self._rate * free
-        # After a row's end the state stays zero, so that nothing there grows from step to step.
-        rows = len(self._state)
-        self._state = self._state + self._lengths[self._step] * velocity * self._given.mask[:rows]
-        self._step += 1
+        """One Euler step of all jobs; True when it was the last. Does nothing once finished."""
+        for lane in self._lanes:
+            lane.advance()
         return self.finished
 
     def mels(self) -> list[Tensor]:
@@ -65,9 +48,4 @@ class FlowRun:
 
         Errors: EngineError before the last step.
         """
-        if not self.finished:
-            raise EngineError(f"the flow has made {self._step} of its {len(self._lengths)} steps")
-        return [
-            self._state[row, prompt : max(prompt, frames)].T.contiguous()
-            for row, (frames, prompt) in enumerate(self._jobs)
-        ]
+        return [mel for lane in self._lanes for mel in lane.mels()]

@@ -10,6 +10,7 @@ from torch import Tensor
 from streamer.engines.glm.flow.flow import Flow
 from streamer.engines.glm.flow.frames import frames_of
 from streamer.engines.glm.flow.job import FlowJob
+from streamer.engines.glm.flow.lane import Lane
 from streamer.engines.glm.flow.run import STEPS, FlowRun
 from tests.engines.glm.golden import arrays
 
@@ -36,6 +37,14 @@ def drawn_job(tokens: int, prompt: int, seed: int = 0) -> FlowJob:
         torch.randn(192, generator=generator),
         torch.randn(frames_of(tokens), 80, generator=generator),
     )
+
+
+def together(flow: Flow, jobs: Sequence[FlowJob], rows: int, bucket: int, steps: int = STEPS) -> list[Tensor]:
+    """In one batch, as on a GPU."""
+    lane = Lane(flow, jobs, rows, bucket, steps)
+    while not lane.finished:
+        lane.advance()
+    return lane.mels()
 
 
 def flowed(flow: Flow, jobs: Sequence[FlowJob], rows: int, bucket: int, steps: int = STEPS) -> list[Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from streamer.engines.glm.flow.flow import Flow
 from streamer.engines.glm.flow.run import FlowRun
-from tests.engines.glm.flow.jobs import TOLERANCE, drawn_job, flowed, golden, golden_job
+from tests.engines.glm.flow.jobs import TOLERANCE, drawn_job, flowed, golden, golden_job, together
 
 CASES = {"short": 10, "odd": 10, "steps4": 4, "frames_2n_minus_1": 10, "prompt_longer_than_frames": 10}
 
@@ -35,13 +35,13 @@ def test_mel_of_a_row_alone(flow: Flow, case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_mel_of_a_padded_row_among_others(flow: Flow, case: str) -> None:
     others = [drawn_job(128, 100), drawn_job(7, 3)]
-    mels = flowed(flow, [others[0], golden_job(case), others[1]], 4, 256, CASES[case])
+    mels = together(flow, [others[0], golden_job(case), others[1]], 4, 256, CASES[case])
     close(mels[1], golden(f"{case}.mel"))
 
 
 def test_golden_cases_in_one_batch(flow: Flow) -> None:
     cases = [case for case, steps in CASES.items() if steps == 10]
-    mels = flowed(flow, [golden_job(case) for case in cases], len(cases), 232)
+    mels = together(flow, [golden_job(case) for case in cases], len(cases), 232)
     for case, mel in zip(cases, mels, strict=True):
         close(mel, golden(f"{case}.mel"))
 
@@ -49,7 +49,7 @@ def test_golden_cases_in_one_batch(flow: Flow) -> None:
 @pytest.mark.parametrize(("rows", "bucket"), [(1, 180), (2, 200)])
 def test_state_before_every_step(flow: Flow, rows: int, bucket: int) -> None:
     with watched({"all": flow.estimator}) as (inputs, _):
-        flowed(flow, [golden_job("short")], rows, bucket)
+        together(flow, [golden_job("short")], rows, bucket)
     for step, state in enumerate(inputs["all"], start=1):
         close(state[0, :180], golden(f"short.x_before_step{step}"))
         close(state[rows, :180], golden(f"short.x_before_step{step}"))
@@ -68,7 +68,7 @@ def test_every_stage(flow: Flow, rows: int, bucket: int) -> None:
     }
     once: dict[str, nn.Module] = {"time_emb": estimator.time_embed, "text_emb": estimator.text_emb_layer}
     with watched(stages | once) as (_, outputs):
-        flowed(flow, [golden_job("short")], rows, bucket)
+        together(flow, [golden_job("short")], rows, bucket)
     for half, row in [("cond", 0), ("uncond", rows)]:
         for stage in stages:
             close(outputs[stage][0][row, :180], golden(f"short.step1.{stage}.{half}"), INSIDE)
