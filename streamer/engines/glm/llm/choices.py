@@ -56,6 +56,8 @@ class Choices:
 
     def whole(self, weights: Tensor, step: Tensor, wanted: Tensor) -> Tensor:
         """The second draw, out of all columns, whose order is that of the ids; else as `among`."""
+        if weights.device.type == "cpu" and not bool(wanted.any()):  # of a GPU this would be asked by waiting for it
+            return torch.zeros_like(step)
         places = _inverse(weights, self._uniforms[self._rows, step, SECOND])
         for row in self._chosen(wanted):
             # What a generator gives to an id depends on where the id stands.

@@ -94,7 +94,7 @@ class Decoder:
             )
         if len(job.ids) + job.maximum > self.positions:
             raise EngineError(
-                f"{len(job.ids)} ids and {job.maximum} tokens to be spoken do not fit a row of {self.positions} positions"
+                f"{len(job.ids)} ids and {job.maximum} tokens to speak do not fit a row of {self.positions} positions"
             )
         # Out of the table is memory of others on a GPU, where it ends the process's whole context.
         if min(job.ids) < 0 or max(job.ids) >= vocabulary:

@@ -15,7 +15,7 @@ from streamer.engines.glm.llm.audio import AudioTokens, Columns, columns_of
 from streamer.engines.glm.llm.cache import KvCache
 from streamer.engines.glm.llm.config import LlamaConfig, read_config
 from streamer.engines.glm.llm.layer import Layer, rms_norm
-from streamer.engines.glm.llm.rope import Rope
+from streamer.engines.glm.llm.rope import Angles, Rope
 from streamer.engines.glm.llm.weights import load
 from streamer.errors import CheckpointError, EngineError
 
@@ -50,13 +50,17 @@ class Llama:
             raise EngineError(f"{positions} positions a row are more than the {most} that the LLM knows")
         return KvCache(self.config, rows, positions, self.dtype, self.device)
 
+    def angles(self, count: int) -> Angles:
+        """Of the first positions."""
+        return self._rope.first(count)
+
     def prefill(self, ids: Tensor, cache: KvCache, row: int) -> Tensor:
         """A row's first positions, [T] int64, into the cache; what the last layer makes of them, [T, hidden].
 
         Each position sees itself and those before it, so that padding at the end changes nothing.
         """
         inputs = functional.embedding(ids, self.embedding)
-        angles = self._rope.first(len(ids))
+        angles = self.angles(len(ids))
         for layer in self.layers:
             inputs = layer.prefill(inputs, angles, cache, row)
         return inputs

@@ -75,7 +75,7 @@ def candidates(probabilities: Tensor) -> tuple[Tensor, Tensor]:
     count = probabilities.shape[1]
     # Numbers from 0 on are ordered as their bits are; below them stands the column, so that no two keys are equal.
     bits = probabilities.contiguous().view(torch.int32).to(torch.int64)
-    keys = (bits << 32).add_(torch.arange(count - 1, -1, -1, device=bits.device))
+    keys = bits.bitwise_left_shift_(32).add_(torch.arange(count - 1, -1, -1, device=bits.device))
     columns = count - 1 - (keys.topk(min(CANDIDATES, count), 1).values & 0xFFFFFFFF)
     return columns, probabilities.gather(1, columns)
 
