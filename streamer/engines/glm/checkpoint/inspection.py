@@ -82,8 +82,8 @@ def _tokenizer(layout: Layout) -> str:
         ranks = sum(1 for line in file if line.strip())
     if ranks != special.endoftext:
         raise CheckpointError(
-            f"{layout.tokenizer_ranks}: has {ranks} ranks, but the added tokens begin at {special.endoftext}; it is cut, "
-            "or of another tokenizer"
+            f"{layout.tokenizer_ranks}: has {ranks} ranks, but the added tokens begin at {special.endoftext}; "
+            "it is cut, or of another tokenizer"
         )
     return (
         f"{ranks} ranks; audio tokens {special.audio_first} to {special.audio_last}, end {special.end_of_audio}, "

@@ -154,7 +154,7 @@ def fill(module: nn.Module, tensors: Tensors, file: Path) -> None:
 
 
 def misfits(file: Path, tensors: Mapping[str, Tensor | Header], expected: Mapping[str, tuple[int, ...]]) -> list[str]:
-    """What is missing, too much, or of another shape; each names the file (that of a header, or this) and the tensor."""
+    """What is missing, too much, or of another shape; each names the tensor and the file, a header its own."""
     problems = [f"{file}: tensor {name} is missing" for name in expected if name not in tensors]
     for name, tensor in tensors.items():
         where = f"{tensor.file if isinstance(tensor, Header) else file}: tensor {name}"
