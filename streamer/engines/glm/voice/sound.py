@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from streamer.engines.glm.voice import mp3
 from streamer.errors import VoiceUnusable
 
 SHORTEST = 3.0
@@ -69,8 +70,8 @@ def decode(sound: bytes, shortest: float = SHORTEST, longest: float = LONGEST) -
     _judge_magic(sound)
     try:
         with _File(_Bytes(sound)) as file:
-            _judge_header(file, longest)
-            samples = _read(file, longest)
+            _judge_header(file)
+            samples = _read(file, _stated(file, sound, longest), longest)
             rate = int(file.samplerate)
     except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError) as error:
         reason = str(error).rsplit(": ", 1)[-1]
@@ -120,7 +121,7 @@ def _judge_magic(sound: bytes) -> None:
         )
 
 
-def _judge_header(file: soundfile.SoundFile, longest: float) -> None:
+def _judge_header(file: soundfile.SoundFile) -> None:
     if file.subtype not in _SUBTYPES.get(file.format, ()):
         raise VoiceUnusable(
             f"the prompt's sound is {file.format} with {file.subtype}; save it as WAV (PCM), FLAC, MP3 or OGG"
@@ -132,26 +133,33 @@ def _judge_header(file: soundfile.SoundFile, longest: float) -> None:
             f"the prompt's sound has {file.samplerate:,} samples a second, {LOWEST_RATE:,} to {HIGHEST_RATE:,} are "
             "taken; resample it, 24,000 do"
         )
-    if 0 < file.frames < _UNKNOWN_FRAMES and file.frames > longest * file.samplerate:
-        raise _wrong_length(f"is {file.frames / file.samplerate:,.2f} s long", longest)
 
 
-_UNKNOWN_FRAMES = 2**62
-"""libsndfile says 0 or its largest number where a stream's header leaves the length open."""
+_UNKNOWN_LENGTH = 2**62
+"""Samples. libsndfile says 0 or its largest number where a stream's header leaves the length open."""
 
 
-def _read(file: soundfile.SoundFile, longest: float) -> Wave:
+def _stated(file: soundfile.SoundFile, sound: bytes, longest: float) -> int:
+    """The least number of samples that the file has to have, without decoding any. 0: unknown."""
+    if file.format == "MP3":
+        counted = mp3.count(sound, longest)
+        return max(0, counted.samples - counted.slack)
+    return file.frames if 0 < file.frames < _UNKNOWN_LENGTH else 0
+
+
+def _read(file: soundfile.SoundFile, stated: int, longest: float) -> Wave:
     """Shape (samples, channels). At most one sample more than the longest prompt has is ever decoded."""
     most = int(longest * file.samplerate)
-    known = 0 < file.frames < _UNKNOWN_FRAMES
-    samples: Wave = np.empty((min(file.frames, most) + 1 if known else most + 1, file.channels), np.float32)
+    if stated > most:
+        raise _too_long(f"is {stated / file.samplerate:,.2f} s long", longest)
+    samples: Wave = np.empty((most + 1, file.channels), np.float32)
     samples = file.read(out=samples)
     if len(samples) > most:
-        raise _wrong_length("is longer than its header says", longest)
-    if known and len(samples) < file.frames:
+        raise _too_long("is longer", longest)
+    if len(samples) < stated:
         raise VoiceUnusable(
-            f"the prompt's sound ends after {len(samples) / file.samplerate:.2f} s of the "
-            f"{file.frames / file.samplerate:.2f} s in its header: it was cut off or is spoiled; send the whole file"
+            f"the prompt's sound can be decoded for {len(samples) / file.samplerate:.2f} s only, of "
+            f"{stated / file.samplerate:.2f} s: it was cut off or is spoiled; save and send it again"
         )
     return samples
 
@@ -165,7 +173,7 @@ def _judge_length(seconds: float, shortest: float, longest: float) -> None:
         )
 
 
-def _wrong_length(what: str, longest: float) -> VoiceUnusable:
+def _too_long(what: str, longest: float) -> VoiceUnusable:
     return VoiceUnusable(
         f"the prompt's sound {what}, at most {longest:g} s are taken; cut it, and its text, to a sentence or two"
     )

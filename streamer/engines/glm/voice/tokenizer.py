@@ -9,11 +9,10 @@ from typing import Self
 
 import msgspec
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from streamer.engines.glm.checkpoint.tensors import fill, read_safetensors
 from streamer.engines.glm.voice.features import Features, LogMel, pieces_of
-from streamer.engines.glm.voice.precision import full_precision
 from streamer.engines.glm.voice.tokenizer_config import TokenizerConfig, read_config
 from streamer.engines.glm.voice.transformer import Encoder, nearest
 from streamer.errors import CheckpointError
@@ -24,7 +23,8 @@ _AT_ONCE = 128
 
 
 class SpeechTokenizer:
-    """Always in full single precision: a code that tips over changes all that is spoken."""
+    """Always in float32, which is no less on a GPU where the engine was opened (glm/precision.py): a code that tips over
+    changes all that is spoken."""
 
     def __init__(self, config: TokenizerConfig, encoder: Encoder, device: torch.device) -> None:
         self.config = config
@@ -38,14 +38,12 @@ class SpeechTokenizer:
     def open(cls, folder: Path, device: torch.device) -> Self:
         """From `speech_tokenizer/` of a checkpoint. Errors: CheckpointError that names the file and the tensor."""
         config = read_config(folder)
-        with torch.device("meta"):  # weights that are read anyway need no random ones before
-            encoder = Encoder(config)
-        encoder.to_empty(device="cpu")
+        encoder = _unfilled(config)
         file = folder / "model.safetensors"
         tensors = read_safetensors(folder, lambda name: _wanted(name, config.quantize_position))
-        tensors = {name.removeprefix(_PREFIX): tensor for name, tensor in tensors.items()}
         _take_unused(tensors, config, file)
-        fill(encoder, tensors, file)
+        # In its place of the whole model, so that tensors keep the names they have in the file.
+        fill(nn.ModuleDict({"model": nn.ModuleDict({"encoder": encoder})}), tensors, file)
         return cls(config, encoder, device)
 
     @torch.inference_mode()
@@ -62,16 +60,24 @@ class SpeechTokenizer:
     @torch.inference_mode()
     def hidden(self, features: Features) -> Tensor:
         """(pieces, tokens, width): what is compared with the codes."""
-        with full_precision():
-            hidden: Tensor = self._encoder(features.mels.to(self.device), features.mask.to(self.device))
+        hidden: Tensor = self._encoder(features.mels.to(self.device), features.mask.to(self.device))
         return hidden
 
     def _batch(self, pieces: Sequence[Tensor]) -> Tensor:
         features = self.features(pieces)
-        with full_precision():
-            codes = nearest(self.hidden(features), self._encoder.codebook.weight)
+        codes = nearest(self.hidden(features), self._encoder.codebook.weight)
         spoken = features.mask[:, :: 2 * self.config.pooling_kernel_size]
         return codes.cpu()[spoken]
+
+
+def _unfilled(config: TokenizerConfig) -> Encoder:
+    """Weights that are read anyway need no random ones before. Nor `to_empty`: it has torch load its compiler."""
+    with torch.device("meta"):
+        encoder = Encoder(config)
+    for module in encoder.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            setattr(module, name, nn.Parameter(torch.empty(parameter.shape), requires_grad=False))
+    return encoder
 
 
 def _wanted(name: str, layers: int) -> bool:
@@ -101,7 +107,7 @@ def _take_unused(tensors: dict[str, Tensor], config: TokenizerConfig, file: Path
         "ema_weight": (config.quantize_vocab_size, config.d_model),
     }
     for name, shape in unused.items():
-        tensor = tensors.pop(name, None)
+        tensor = tensors.pop(_PREFIX + name, None)
         if tensor is None:
             raise CheckpointError(f"{file}: tensor {_PREFIX}{name} is missing")
         if tensor.shape != shape:

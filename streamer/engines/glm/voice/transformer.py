@@ -25,9 +25,9 @@ class Encoder(nn.Module):
         self._pool = config.pooling_kernel_size
         self.conv1 = nn.Conv1d(config.num_mel_bins, width, kernel_size=3)
         self.conv2 = nn.Conv1d(width, width, kernel_size=3, stride=2)
-        self.embed_positions = nn.Embedding(config.max_source_positions, width)
+        self.embed_positions = _table(config.max_source_positions, width)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.quantize_position))
-        self.codebook = nn.Embedding(config.quantize_vocab_size, width)
+        self.codebook = _table(config.quantize_vocab_size, width)
 
     def forward(self, mels: Tensor, mask: Tensor) -> Tensor:
         """(pieces, bins, frames) and (pieces, frames) bool → (pieces, frames / 2 / pool, width).
@@ -42,6 +42,11 @@ class Encoder(nn.Module):
             hidden = layer(hidden, visible)
         pooled: Tensor = avg_pool1d(hidden.transpose(1, 2), self._pool)
         return pooled.transpose(1, 2)
+
+
+def _table(rows: int, width: int) -> nn.Embedding:
+    """Left empty: random numbers on the device "meta" would have torch load its compiler, which takes seconds."""
+    return nn.Embedding(rows, width, _weight=torch.empty(rows, width))
 
 
 class Layer(nn.Module):
