@@ -23,8 +23,8 @@ _AT_ONCE = 128
 
 
 class SpeechTokenizer:
-    """Always in float32, which is no less on a GPU where the engine was opened (glm/precision.py): a code that tips over
-    changes all that is spoken."""
+    """Always in float32, which is no less on a GPU either (glm/precision.py): a code that tips over changes all that is
+    spoken."""
 
     def __init__(self, config: TokenizerConfig, encoder: Encoder, device: torch.device) -> None:
         self.config = config
