@@ -1,0 +1,21 @@
+"""Which characters count as what, for all steps of the text front end."""
+
+from __future__ import annotations
+
+import re
+
+MARKS = "。？！；：、.?!;:，,"
+"""Where speech pauses; segments end only here."""
+
+_CHINESE = re.compile("[\u4e00-\u9fff]")
+_UNHEARD = frozenset("\u115f\u1160\u3164\uffa0")  # Hangul fillers: letters to Unicode, blanks to everyone else
+
+
+def has_chinese(text: str) -> bool:
+    """Whether any CJK unified ideograph (U+4E00 to U+9FFF) is in it: the Chinese path speaks it, not the English."""
+    return _CHINESE.search(text) is not None
+
+
+def speakable(text: str) -> bool:
+    """Whether anything in it is a letter, ideograph or number. Marks and signs alone make no sound, only noise."""
+    return any(character.isalnum() and character not in _UNHEARD for character in text)
