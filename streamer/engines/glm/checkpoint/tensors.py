@@ -85,7 +85,7 @@ def _shards(folder: Path) -> dict[Path, list[str]]:
         raise CheckpointError(f"{index}: has no weight_map; {_AGAIN}")
     shards: dict[Path, list[str]] = {}
     for name, shard in indexed.items():
-        if not isinstance(shard, str) or Path(shard).name != shard:
+        if not isinstance(shard, str) or not shard or Path(shard).name != shard:
             raise CheckpointError(f"{index}: tensor {name} lies in {shard!r}, which is no file name; {_AGAIN}")
         shards.setdefault(folder / shard, []).append(name)
     for path, names in shards.items():
