@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -22,6 +23,39 @@ REPOSITORY = "zai-org/GLM-TTS"
 COMMIT = "c" * 40
 LARGE = 1000
 """Bytes from which a file lies in the large store."""
+
+
+FLOW = bytes(range(256)) * 1200
+LLM = b"safetensors" * 40_000
+NEEDED = {
+    "vq32k-phoneme-tokenizer/tokenizer.model": b"AA== 0\n" * 500,
+    "vq32k-phoneme-tokenizer/tokenizer_config.json": b'{"added_tokens_decoder": {}}',
+    "llm/config.json": b'{"model_type": "llama"}',
+    "llm/model-00001-of-00002.safetensors": LLM,
+    "llm/model-00002-of-00002.safetensors": LLM[::-1],
+    "llm/model.safetensors.index.json": b'{"weight_map": {}}',
+    "speech_tokenizer/config.json": b"{}",
+    "speech_tokenizer/model.safetensors": b"speech" * 1000,
+    "speech_tokenizer/preprocessor_config.json": b"{ }",
+    "flow/config.yaml": b"flow: !new:x.Y\n  depth: 1\n",
+    "flow/flow.pt": FLOW,
+    "hift/hift.pt": b"hift" * 5000,
+}
+VOCOS = "vocos2d/generator_jit.ckpt"
+OTHERS = {
+    VOCOS: b"vocos" * 1000,
+    "README.md": b"# GLM-TTS",
+    "vq32k-phoneme-tokenizer/tokenization_chatglm.py": b"raise SystemExit('never run')",
+    "llm/generation_config.json": b"{}",
+    "llm/../../../escaped/config.json": b"{}",
+    "flow/deeper/flow.pt": b"no",
+}
+ONNX = b"\x08\x08onnx" * 3000
+
+
+def files(root: Path) -> dict[str, bytes]:
+    """Everything below a folder."""
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 class Request(NamedTuple):

@@ -16,34 +16,7 @@ from streamer.engines.glm.checkpoint.fetching.pull import Wanted, pull
 from streamer.engines.glm.checkpoint.fetching.remote import matching
 from streamer.engines.glm.checkpoint.parts import CAMPPLUS
 from streamer.errors import FetchError
-from tests.engines.glm.checkpoint.hub_server import HubServer
-
-FLOW = bytes(range(256)) * 1200
-LLM = b"safetensors" * 40_000
-NEEDED = {
-    "vq32k-phoneme-tokenizer/tokenizer.model": b"AA== 0\n" * 500,
-    "vq32k-phoneme-tokenizer/tokenizer_config.json": b'{"added_tokens_decoder": {}}',
-    "llm/config.json": b'{"model_type": "llama"}',
-    "llm/model-00001-of-00002.safetensors": LLM,
-    "llm/model-00002-of-00002.safetensors": LLM[::-1],
-    "llm/model.safetensors.index.json": b'{"weight_map": {}}',
-    "speech_tokenizer/config.json": b"{}",
-    "speech_tokenizer/model.safetensors": b"speech" * 1000,
-    "speech_tokenizer/preprocessor_config.json": b"{ }",
-    "flow/config.yaml": b"flow: !new:x.Y\n  depth: 1\n",
-    "flow/flow.pt": FLOW,
-    "hift/hift.pt": b"hift" * 5000,
-}
-VOCOS = "vocos2d/generator_jit.ckpt"
-OTHERS = {
-    VOCOS: b"vocos" * 1000,
-    "README.md": b"# GLM-TTS",
-    "vq32k-phoneme-tokenizer/tokenization_chatglm.py": b"raise SystemExit('never run')",
-    "llm/generation_config.json": b"{}",
-    "llm/../../../escaped/config.json": b"{}",
-    "flow/deeper/flow.pt": b"no",
-}
-ONNX = b"\x08\x08onnx" * 3000
+from tests.engines.glm.checkpoint.hub_server import FLOW, NEEDED, ONNX, OTHERS, VOCOS, HubServer, files
 
 
 class Lines:
@@ -87,10 +60,6 @@ def fetched(root: Path, hub: HubServer, **options: Any) -> Lines:
     wanted = Wanted(endpoint=hub.url, campplus_url=hub.campplus_url)._replace(**options)
     pull(root, wanted, lines, lambda seconds: None)
     return lines
-
-
-def files(root: Path) -> dict[str, bytes]:
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 def test_what_is_needed_is_fetched_and_nothing_else(hub: HubServer, tmp_path: Path) -> None:
