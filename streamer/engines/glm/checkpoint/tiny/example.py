@@ -18,14 +18,17 @@ _VOWELS = ((730, 1090), (270, 2290), (300, 870), (530, 1840), (570, 840))
 """Hz; the first two formants of a, i, u, e and o as American men speak them (Peterson and Barney, 1952)."""
 _HARMONICS = 24
 
-VOICES = f"""# Voices for `streamer synth` with this checkpoint. Paths are relative to this file.
-default = "tiny"
+_NAMES = ("support", "manager", "vip", "news")
+"""The presets that the events of streamer's own configuration name."""
 
-[voices.tiny]
-description = "A synthetic prompt; the weights are noise, and so is the speech"
-prompt_audio = "prompt.wav"
-prompt_text = "{PROMPT_TEXT}"
-"""
+VOICES = "\n".join(
+    [
+        "# The presets of streamer's events, all cloned from one synthetic prompt. Paths are relative to this file.",
+        'default = "support"',
+        *(f'\n[voices.{name}]\nprompt_audio = "prompt.wav"\nprompt_text = "{PROMPT_TEXT}"' for name in _NAMES),
+        "",
+    ]
+)
 REQUESTS = """{"id": "hello", "text": "你好，您的包裹已经发出。"}
 {"id": "paid", "text": "Your order has been paid. Thank you!"}
 {"id": "mixed", "text": "第3课 Good morning 的作业，全部做对了。"}

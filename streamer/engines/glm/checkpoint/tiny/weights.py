@@ -16,7 +16,7 @@ from streamer.engines.glm.checkpoint.tiny.sizes import FLOW, HIFT, WHISPER
 
 Arrays = dict[str, Floats]
 
-_END = 3.5
+_END = 3.0
 """How far the end token's logit lies above the others' mean, in the channel that is constant."""
 _NEVER = -12.0
 """The same of tokens that are no speech."""
