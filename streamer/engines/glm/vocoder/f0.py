@@ -29,6 +29,6 @@ class F0Predictor(nn.Module):
         x = mel
         for convolution in self.condnet.values():
             x = functional.elu(convolution(x, mask))
-        # As a convolution of one tap, which needs no transposed copy.
-        hertz = functional.conv1d(x, self.classifier.weight.unsqueeze(2), self.classifier.bias)
-        return (hertz.abs() * mask).squeeze(1)
+        # Not as a convolution of one tap: with one output channel that rounds by the row's place in the batch.
+        hertz: Tensor = self.classifier(x.transpose(1, 2).contiguous()).squeeze(2)
+        return hertz.abs() * mask.squeeze(1)

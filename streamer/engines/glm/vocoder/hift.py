@@ -34,7 +34,7 @@ _MOST_SAMPLE = 0.99
 
 class Hift(nn.Module):
     """Rows of one batch may end at different times. A row's bits follow from its own draws, mel and length and from the
-    shape of the batch, never from what stands in the other rows or from which row it is.
+    shape of the batch (on a CPU from its T alone), never from what stands in the other rows or from which row it is.
 
     Names of parameters are those of the checkpoint.
     """
@@ -88,15 +88,25 @@ class Hift(nn.Module):
     def forward(self, mel: Tensor, lengths: Tensor, start_phase: Tensor, noise: Tensor) -> Tensor:
         """The sound, -0.99 to 0.99.
 
-        mel          [B, mels, T]; what stands beyond a row's length has no effect
+        mel          [B, mels, T]; what stands beyond a row's length has no effect, here and in noise
         lengths      int64 [B], 0 to T frames
         start_phase  [B, harmonics], uniform in [0, 1). Drawn by the reference and without effect there as here: it is
                      added to the first sample of 480, and only the middle of a frame is ever read (source.py)
         noise        [B, 480 T, harmonics], normal
         → [B, 480 T], zero beyond 480 × a row's length
         """
+        if mel.device.type != "cpu" or len(mel) == 1:
+            return self.together(mel, lengths, noise)
+        # Threads that are no divisor of the rows share one, and a convolution may round otherwise where they meet.
+        return torch.cat(
+            [self.together(*(each[row : row + 1] for each in (mel, lengths, noise))) for row in range(len(mel))]
+        )
+
+    def together(self, mel: Tensor, lengths: Tensor, noise: Tensor) -> Tensor:
+        """What `forward` does, all rows in one computation."""
         mask = within(lengths, mel.shape[2])
         mel = mel.masked_fill(mask == 0, 0.0)
+        noise = noise.masked_fill(within(lengths * HOP, noise.shape[1]).transpose(1, 2) == 0, 0.0)
         return self.generate(mel, self.source(self.f0_predictor(mel, mask), lengths, noise), lengths)
 
     def source(self, f0: Tensor, lengths: Tensor, noise: Tensor) -> Tensor:

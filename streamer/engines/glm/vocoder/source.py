@@ -33,7 +33,7 @@ class HarmonicSource(nn.Module):
         sines = torch.sin(self._phase(f0)) * _AMPLITUDE
         amplitude = voiced * _NOISE_VOICED + (1 - voiced) * _NOISE_UNVOICED
         channels = sines * voiced + amplitude * noise.transpose(1, 2)
-        return (torch.tanh(self._merge(channels)) * mask.squeeze(1)).contiguous()
+        return torch.tanh(self._merge(channels)) * mask.squeeze(1)
 
     def _phase(self, f0: Tensor) -> Tensor:
         """Radians of every sample, [B, H, hop T].

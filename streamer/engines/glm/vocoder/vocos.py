@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 from pathlib import Path
 
 import torch
@@ -78,7 +79,11 @@ def _vouched(file: Path, sha256: str) -> bytes:
 
 def _loaded(content: bytes, file: Path, device: torch.device) -> torch.jit.ScriptModule:
     try:
-        return torch.jit.load(io.BytesIO(content), map_location=device).eval()  # type: ignore[no-untyped-call,no-any-return]
+        with warnings.catch_warnings():
+            # The format is the checkpoint's, not ours to choose.
+            warnings.filterwarnings("ignore", message="`torch.jit.load` is deprecated", category=DeprecationWarning)
+            script: torch.jit.ScriptModule = torch.jit.load(io.BytesIO(content), map_location=device)  # type: ignore[no-untyped-call]
     except RuntimeError as error:
         reason = str(error).strip().split("\n", 1)[0][:300]
         raise CheckpointError(f"{file}: is no TorchScript ({reason}); fetch it with `streamer models pull`") from error
+    return script.eval()
