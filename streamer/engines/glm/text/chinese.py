@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterator, Mapping
 
+from streamer.engines.glm.text.grammar import Grammar
 from streamer.engines.glm.text.marks import MARKS
-
-
-class Grammar(Protocol):
-    """Numbers, dates, measures and the like become words."""
-
-    def read(self, text: str) -> str: ...
-
 
 _SCIENTIFIC = re.compile(r"(\d+(?:\.\d+)?) ?[*x×] ?(\d+) ?\^ ?(-?)(\d+)")
 _MINUS = re.compile(r"(?<=[0-9])-(?=[0-9])")
 _LO = re.compile(f"咯(?=[{MARKS}])")
 _E = re.compile(r"(?<!\w)额(?!\w)")
+_TILDES = re.compile("~+")
 _FACTOR = "零〇一二三四五六七八九十百千万亿点幺两A-Za-z()（）"
 _TIMES = re.compile(rf"(?<=[{_FACTOR}])\*(?=[{_FACTOR}])")
 
@@ -91,17 +85,24 @@ class ChinesePath:
 
     def normalize(self, text: str) -> str:
         """A minus sign before a number is lost, as in the reference: "-5.6℃" is spoken 五点六摄氏度."""
+        text = self._grammar.read(self._written(text))
+        text = _E.sub("呃", text.replace("\\", ""))
+        text = _TILDES.sub("。", text)
+        text = _TIMES.sub("乘", text).replace("*", "")
+        text = _COMMAS.sub("，", text)
+        return _STOPS.sub("。", text).translate(_SIGNS)
+
+    def prepare(self, text: str) -> Iterator[None]:
+        return self._grammar.prepare(self._written(text))
+
+    def _written(self, text: str) -> str:
+        """As the grammar is to read it."""
         text = _SCIENTIFIC.sub(_spoken_power, text, count=1)
         text = _MINUS.sub("减", text).replace("-", "")
         text = _LO.sub("喽", text)
         for written, spoken in self._replaced.items():
             text = text.replace(written, spoken)
-        text = self._grammar.read(text)
-        text = _E.sub("呃", text.replace("\\", ""))
-        text = re.sub("~+", "。", text)
-        text = _TIMES.sub("乘", text).replace("*", "")
-        text = _COMMAS.sub("，", text)
-        return _STOPS.sub("。", text).translate(_SIGNS)
+        return text
 
 
 def _spoken_power(found: re.Match[str]) -> str:

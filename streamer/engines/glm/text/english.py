@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from streamer.engines.glm.text.chinese import Grammar
+from streamer.engines.glm.text.grammar import Grammar
+from streamer.engines.glm.text.marks import DIGITS
 
 _BRACKETS = str.maketrans("", "", "()（）【】「」`《》『』{}[]")
 _TIMES = re.compile(r"(?<=[A-Za-z0-9]) ?\* ?(?=[A-Za-z0-9])")
@@ -22,13 +24,20 @@ class EnglishPath:
         self._grammar = grammar
 
     def normalize(self, text: str) -> str:
-        # The grammar takes an ASCII apostrophe for a quotation mark.
-        text = self._grammar.read(text.replace("'", "’"))
+        text = self._grammar.read(_written(text))
         text = _TIMES.sub(" multiply ", text.translate(_BRACKETS))
         text = text.replace("—", " ").replace("’", "'")
         text = _SPACES.sub(" ", _DIGITS.sub(_in_words, text))
         text = _SAME_MARKS.sub(r"\1", _FOREIGN.sub("", text).lower())
         return _AROUND_MARK.sub(r"\1 ", text).strip()
+
+    def prepare(self, text: str) -> Iterator[None]:
+        return self._grammar.prepare(_written(text))
+
+
+def _written(text: str) -> str:
+    """As the grammar is to read it, which takes an ASCII apostrophe for a quotation mark."""
+    return text.replace("'", "’")
 
 
 def _in_words(digits: re.Match[str]) -> str:
@@ -36,7 +45,6 @@ def _in_words(digits: re.Match[str]) -> str:
     import inflect  # takes seconds to import, and is needed for nearly no text
 
     number = "".join(str(int(digit)) for digit in digits[0])
-    alone = len(number) > _LONGEST_NUMBER or (number.startswith("0") and number != "0")
-    engine = inflect.engine()
-    words = " ".join(map(str, map(engine.number_to_words, number))) if alone else str(engine.number_to_words(number))
-    return f" {words.replace('-', ' ')} "
+    if len(number) <= _LONGEST_NUMBER and (number == "0" or not number.startswith("0")):
+        return f" {str(inflect.engine().number_to_words(number)).replace('-', ' ')} "
+    return f" {' '.join(number).translate(DIGITS)} "

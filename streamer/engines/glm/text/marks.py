@@ -7,6 +7,11 @@ import re
 MARKS = "。？！；：、.?!;:，,"
 """Where speech pauses; segments end only here."""
 
+DIGITS = str.maketrans(
+    dict(enumerate(("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"), ord("0")))
+)
+"""English words, for `str.translate`."""
+
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 _UNHEARD = frozenset("\u115f\u1160\u3164\uffa0")  # Hangul fillers: letters to Unicode, blanks to everyone else
 

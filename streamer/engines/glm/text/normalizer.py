@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Protocol
 
 import emoji
@@ -28,6 +29,10 @@ class Path(Protocol):
 
     def normalize(self, text: str) -> str: ...
 
+    def prepare(self, text: str) -> Iterator[None]:
+        """The costly part, step by step, for a `normalize` that follows."""
+        ...
+
 
 class Normalizer:
     def __init__(self, chinese: Path, english: Path) -> None:
@@ -36,12 +41,21 @@ class Normalizer:
 
     def normalize(self, text: str) -> str:
         """Ends with one of 。 . ? ？, whatever the text. A text of nothing but marks and signs leaves a mark alone."""
-        text = _NUMBERED.sub(r"\1。", text).replace("\\n", "\n")
-        text = _joined(text)
-        text = _visible(emoji.replace_emoji(text, ""))
-        text = _HYPHEN.sub(" ", text)
+        text = _plain(text)
         text = self._chinese.normalize(text).lower() if has_chinese(text) else self._english.normalize(text)
         return _ended(_tidied(text))
+
+    def prepare(self, text: str) -> Iterator[None]:
+        """Do the costly part of `normalize` in steps of a second at most; a later call finds it done."""
+        text = _plain(text)
+        return (self._chinese if has_chinese(text) else self._english).prepare(text)
+
+
+def _plain(text: str) -> str:
+    """One line of what both languages write alike."""
+    text = _NUMBERED.sub(r"\1。", text).replace("\\n", "\n")
+    text = _visible(emoji.replace_emoji(_joined(text), ""))
+    return _HYPHEN.sub(" ", text)
 
 
 def _joined(text: str) -> str:
