@@ -23,6 +23,7 @@ class SimEngine:
             capacity=80,
             step_limit=1.0,
             bounds=SpeechBounds(least_rms=0.001),
+            clones=True,
         )
         self._striker, self._cured = striker, cured
         self._kills = (KILLER, LATE_KILLER) if revision % 2 == 0 else (KILLER,)
@@ -50,6 +51,9 @@ class SimEngine:
                 self._rows[ticket] = (utterance, steps - 1)
                 continue
             del self._rows[ticket]
+            if utterance.voice.prompt is None:
+                ended.append(Failure(ticket, "it came without its prompt", voice=True))
+                continue
             poisoned = self._sick(utterance, POISON)
             if poisoned or self._striker.strikes("engine fails"):
                 ended.append(

@@ -65,6 +65,7 @@ FAULTS = (
     "redriven twice",
     "deleted at a further verdict",
     "garbage taken",
+    "prompt unavailable",
 )
 
 
@@ -79,9 +80,10 @@ _RARE = (
     "redrive killed",
     "gc overtaken",
     "deleted at a further verdict",
+    "prompt unavailable",
 )
-"""They can only strike in a transaction, where a schema is asked for, or a failure is sent again, of which a history
-has few. In order: each draws its rate from the seed."""
+"""They can only strike in a transaction, where a schema or a prompt is asked for, or a failure is sent again, of which
+a history has few. In order: each draws its rate from the seed."""
 
 
 class Crash(BaseException):

@@ -13,6 +13,7 @@ from streamer.store.base import Entry
 from streamer.store.memory import MemoryStore
 from streamer.store.verdicts import Verdict, generation_of
 from tests.simulation.faults import Crash, Striker
+from tests.simulation.reference import REFERENCE
 from tests.simulation.sweeps import OUTAGE
 from tests.simulation.workload import CHOKER, REFUSED
 
@@ -64,6 +65,8 @@ class FaultyStore(MemoryStore):
 
     def get(self, key: str) -> bytes | None:
         self._trouble()
+        if key == REFERENCE and self._striker.strikes("prompt unavailable"):
+            raise StoreUnavailable("injected")
         return super().get(key)
 
     def list(self, prefix: str) -> Iterator[str]:

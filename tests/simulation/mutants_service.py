@@ -137,6 +137,12 @@ MUTANTS: dict[str, list[Hunk]] = {
             "            task.cost = cost(task.request, task.utterance.text)\n",
         )
     ],
+    "a prompt that cannot be had now taken for lost": [
+        Hunk("worker/prompts.py", "        except StoreRejected as error:\n", "        except Exception as error:\n"),
+    ],
+    "spoken without waiting for its prompt": [
+        Hunk("worker/pipeline.py", "        if task.request.prompt is None:\n", "        if True:\n"),
+    ],
     "a schema that is not here taken for garbage": [
         Hunk(
             "worker/task.py",

@@ -5,19 +5,29 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import msgspec
 from prometheus_client import CollectorRegistry
 
 from streamer.observe.logs import logger
 from streamer.observe.metrics import Metrics
 from streamer.render.events import Events
 from streamer.settings import Settings, load
-from streamer.voices import Voices
+from streamer.voices import PromptSound, Voices
 from streamer.wire import avro
 from streamer.wire.base import Codecs
 from tests.simulation.workload import RULES
 
 WINDOW, POLL = 12, 4
 """Settings of the workers, so small that histories reach them: offsets above the lowest unfinished, records a poll."""
+
+
+def _prompted(voices: Voices) -> Voices:
+    """The shipped presets, each with a prompt: the simulated engine clones."""
+    prompt = PromptSound.of(b"a preset", "a preset")
+    presets = {name: voice for name in voices.names if (voice := voices.get(name)) is not None}
+    return Voices(
+        {name: msgspec.structs.replace(voice, prompt=prompt) for name, voice in presets.items()}, voices.default
+    )
 
 
 class Shared:
@@ -36,7 +46,7 @@ class Shared:
                 "log": base.log.model_copy(update={"level": "error"}),
             }
         )
-        self.voices = Voices.load(self.settings.voices.file)
+        self.voices = _prompted(Voices.load(self.settings.voices.file))
         self.events = [self._rules(text) for text in RULES]
         self.log = logger("error")
         self.metrics = Metrics(CollectorRegistry())

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from streamer.identity import Identity, derived_id, fingerprint, raw_fingerprint
 from streamer.kafka.base import Message
-from streamer.records import Event, SpeechRequest
+from streamer.records import Event, Prompt, SpeechRequest
+from tests.simulation.reference import LOST, REFERENCE
 
 TOPIC = "tts.requests"
 POISON = "poison"
@@ -26,6 +27,8 @@ KILLER, LATE_KILLER, CHOKER = "killer", "late killer", "choker"
 their audio, until they are cured."""
 KILLERS = {KILLER: 4, LATE_KILLER: 4, CHOKER: 4}
 """Of every other history; and how often."""
+PROMPTED, UNPROMPTED = "prompted", "unprompted"
+"""Texts with these words come with an audio of the store as their prompt, and with one that is not there."""
 SCHEMA_ID = 7
 """What the registry calls the schema of requests; it knows no other."""
 
@@ -78,6 +81,8 @@ _KINDS = {
     "invalid": 3,
     FLAWED: 3,
     "flawed seed": 4,
+    PROMPTED: 8,
+    UNPROMPTED: 3,
     "paid": 6,
     "broken": 8,
     "unwanted": 4,
@@ -153,6 +158,11 @@ class Workload:
             request, expected = SpeechRequest(source="shop", id=name, text=f"{REFUSED} {name}"), {"store_rejected"}
         elif kind == FLAWED:
             request, expected = SpeechRequest(source="shop", id=name, text=f"{FLAWED} {name}"), {"speech_rejected"}
+        elif kind in (PROMPTED, UNPROMPTED):
+            key = REFERENCE if kind == PROMPTED else LOST
+            prompt = Prompt(prompt_audio=f"memory:///{key}", prompt_text="a voice")
+            request = SpeechRequest(source="shop", id=name, text=f"{kind} {words}{name}", prompt=prompt)
+            expected = {"ok" if kind == PROMPTED else "voice_unknown"}
         elif kind == "flawed seed":
             request = SpeechRequest(source="shop", id=name, text=words + name, seed=FLAWED_SEED)
         elif kind in EVENTS:
@@ -161,7 +171,7 @@ class Workload:
         self._send(request, partition, expected)
         if kind == "twice":
             self._send(request, partition, expected)
-        elif kind in ("elsewhere", "paid", "broken"):
+        elif kind in ("elsewhere", "paid", "broken", PROMPTED):
             self._send(request, (partition + 1) % self._partitions, expected)
         elif kind == "conflict":
             other = SpeechRequest(source="shop", id=name, text=f"another {name}")

@@ -17,6 +17,7 @@ from tests.simulation.faults import SESSION, Crash, FaultyRegistry, Striker
 from tests.simulation.faulty_store import FaultyStore
 from tests.simulation.process import Process
 from tests.simulation.redrives import Redrives
+from tests.simulation.reference import place
 from tests.simulation.replays import Replays
 from tests.simulation.senders import Senders
 from tests.simulation.shared import POLL, WINDOW, Shared
@@ -56,6 +57,7 @@ class World:
         self.topic_id = requests.id
         broker = WatchedBroker(self.cluster, self.striker)
         initialise(broker.admin(), self.store, shared.settings, uuid.UUID(int=seed))
+        place(self.store)
         now = int(self.clock.now() * 1000)
         registry = FaultyRegistry(self.striker, shared.requests.current)
         framed = ConfluentCodec(shared.requests, registry, self.clock, SCHEMA_ID).encode
