@@ -216,3 +216,27 @@ def test_numbers_that_are_none_are_an_error_and_leave_nothing_behind() -> None:
         while len(ended) < 2:
             ended |= decoder.step()
         assert [ended[row] for row in rows] == expected
+
+
+def test_what_the_choice_is_told(model: Llama) -> None:
+    """Again for the second occupant of a row."""
+    told: list[Situation] = []
+
+    def draw(logits: Tensor, situation: Situation, choices: Choices) -> Tensor:
+        told.append(situation)
+        return torch.full((len(logits),), 3 + len(told) % 12)
+
+    decoder = Decoder(model, 2, 300, draw)
+    for _ in range(2):
+        told.clear()
+        _run(decoder, _job(minimum=5, maximum=13))
+        assert [situation.window[0].tolist() for situation in told[:3]] == [
+            [-1] * 10,
+            [-1] * 9 + [4],
+            [-1] * 8 + [4, 5],
+        ]
+        assert told[12].window[0].tolist() == [*range(6, 15), 3]
+        assert [int(situation.step[0]) for situation in told] == list(range(13))
+        assert [bool(situation.early[0]) for situation in told] == [True] * 5 + [False] * 8
+        assert all(situation.live.tolist() == [True, False] for situation in told)
+        assert told[0].end == model.columns.end
