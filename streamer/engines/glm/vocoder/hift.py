@@ -106,17 +106,11 @@ class Hift(nn.Module):
         """What `forward` does, all rows in one computation."""
         mask = within(lengths, mel.shape[2])
         mel = mel.masked_fill(mask == 0, 0.0)
-        noise = noise.masked_fill(within(lengths * HOP, noise.shape[1]).transpose(1, 2) == 0, 0.0)
-        return self.generate(mel, self.source(self.f0_predictor(mel, mask), lengths, noise), lengths)
-
-    def source(self, f0: Tensor, lengths: Tensor, noise: Tensor) -> Tensor:
-        """f0 [B, T] in Hz, 0 beyond the end → the excitation [B, 480 T], zero there."""
-        mask = within(lengths * HOP, noise.shape[1])
-        excitation: Tensor = self.m_source(f0, noise, mask)
-        return excitation
+        source = self.m_source(self.f0_predictor(mel, mask), noise)
+        return self.generate(mel, source, lengths)
 
     def generate(self, mel: Tensor, source: Tensor, lengths: Tensor) -> Tensor:
-        """mel [B, mels, T] and source [B, 480 T], both zero beyond the end → the sound [B, 480 T]."""
+        """mel [B, mels, T], zero beyond the end, and source [B, 480 T], not read there → the sound [B, 480 T]."""
         frames = within(lengths * (HOP // SPECTRUM_HOP) + 1, mel.shape[2] * (HOP // SPECTRUM_HOP) + 1)
         excitation = self._spectrum.analyse(source, lengths * HOP, frames)
         x = self.conv_pre(mel, within(lengths, mel.shape[2]))

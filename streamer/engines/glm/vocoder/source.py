@@ -27,13 +27,13 @@ class HarmonicSource(nn.Module):
         self.register_buffer("_multiples", torch.arange(1.0, harmonics + 1).unsqueeze(1), persistent=False)
         self._multiples: Tensor
 
-    def forward(self, f0: Tensor, noise: Tensor, mask: Tensor) -> Tensor:
-        """f0 [B, T] in Hz, noise [B, hop T, H], mask [B, 1, hop T] → [B, hop T]."""
+    def forward(self, f0: Tensor, noise: Tensor) -> Tensor:
+        """f0 [B, T] in Hz, 0 beyond the end; noise [B, hop T, H] → [B, hop T], where beyond the end is no meaning."""
         voiced = self._each_sample((f0 > _LEAST_VOICED).to(f0.dtype).unsqueeze(1))
         sines = torch.sin(self._phase(f0)) * _AMPLITUDE
         amplitude = voiced * _NOISE_VOICED + (1 - voiced) * _NOISE_UNVOICED
         channels = sines * voiced + amplitude * noise.transpose(1, 2)
-        return torch.tanh(self._merge(channels)) * mask.squeeze(1)
+        return torch.tanh(self._merge(channels))
 
     def _phase(self, f0: Tensor) -> Tensor:
         """Radians of every sample, [B, H, hop T].
