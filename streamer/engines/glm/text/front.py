@@ -16,10 +16,10 @@ from streamer.engines.glm.text.chinese import ChinesePath
 from streamer.engines.glm.text.dictionary import Dictionary
 from streamer.engines.glm.text.english import EnglishPath
 from streamer.engines.glm.text.grammar import ChineseGrammar, EnglishGrammar
-from streamer.engines.glm.text.grammars import open_grammars
+from streamer.engines.glm.text.grammars import Grammars, open_grammars
 from streamer.engines.glm.text.marks import speakable
 from streamer.engines.glm.text.normalizer import Normalizer
-from streamer.engines.glm.text.phonemes import Phonemes, Words, only_phonemes
+from streamer.engines.glm.text.phonemes import Cut, Phonemes, Words, only_phonemes
 from streamer.engines.glm.text.splitting import Syllables, split
 from streamer.engines.glm.text.tables import Tables, read_tables
 from streamer.engines.glm.text.tokenizer import SpecialTokens, Tokenizer
@@ -50,16 +50,22 @@ class Segment(msgspec.Struct, frozen=True):
 class TextFront:
     """Used from one thread. The same text gives the same segments as long as `version` is the same."""
 
-    def __init__(self, tokenizer: Tokenizer, tables: Tables, dictionary: Path | None, cache: Path) -> None:
-        grammars = open_grammars(cache)
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        tables: Tables,
+        dictionary: Dictionary,
+        grammars: Grammars,
+        syllables: Syllables,
+        cut: Cut,
+    ) -> None:
         self._tokenizer = tokenizer
-        self._dictionary = Dictionary(dictionary or tables.dictionary, only_phonemes(tokenizer.phonemes))
+        self._dictionary = dictionary
         self._normalizer = Normalizer(
-            ChinesePath(ChineseGrammar(grammars.chinese), tables.before),
-            EnglishPath(EnglishGrammar(grammars.english)),
+            ChinesePath(ChineseGrammar(grammars.chinese), tables.before), EnglishPath(EnglishGrammar(grammars.english))
         )
-        self._syllables = Syllables()
-        self._phonemes = Phonemes(Words(cache), self._dictionary, tables.safe, tokenizer.phonemes)
+        self._syllables = syllables
+        self._phonemes = Phonemes(cut, dictionary, tables.safe, tokenizer.phonemes)
         self._fixed = _fixed_version(tokenizer.digest, tables.digest)
 
     @staticmethod
@@ -69,7 +75,9 @@ class TextFront:
         The first start on a machine builds grammars there, for half a minute.
         Errors: CheckpointError, ConfigurationError, EngineError, all of which name the file.
         """
-        return TextFront(Tokenizer.open(layout), read_tables(), dictionary, cache)
+        tokenizer, tables = Tokenizer.open(layout), read_tables()
+        replaced = Dictionary(dictionary or tables.dictionary, only_phonemes(tokenizer.phonemes))
+        return TextFront(tokenizer, tables, replaced, open_grammars(cache), Syllables(), Words(cache))
 
     @property
     def special(self) -> SpecialTokens:
@@ -106,7 +114,7 @@ class TextFront:
         return self._tokenizer.encode(f"{spoken} ") if speakable(spoken) else []
 
     def segments(self, text: str, phoneme: bool) -> list[Segment]:
-        """In order; empty when nothing in the text can be spoken: emoji, marks and signs alone.
+        """In order; empty when nothing in the text can be spoken: emoji and marks alone. Some signs have names.
 
         `phoneme`: ambiguous characters are given by their pronunciation, the dictionary's first.
         """

@@ -22,5 +22,5 @@ def has_chinese(text: str) -> bool:
 
 
 def speakable(text: str) -> bool:
-    """Whether anything in it is a letter, ideograph or number. Marks and signs alone make no sound, only noise."""
+    """Whether anything in it is a letter, ideograph or number. Of marks and signs alone the model makes noise."""
     return any(character.isalnum() and character not in _UNHEARD for character in text)
