@@ -1,6 +1,7 @@
 """Fixtures that need something from outside: a real Kafka, and what to do where it cannot be had.
 
 STREAMER_TEST_KAFKA names the bootstrap servers of a Kafka to test on, STREAMER_TEST_S3 the versitygw to start;
+STREAMER_TEST_GLM_CACHE a folder that keeps the engine glm's text grammars from run to run;
 STREAMER_TEST_REQUIRE makes a part that is missing a failure instead of a skip.
 """
 
@@ -27,6 +28,7 @@ from tests.wire.apicurio import Apicurio, Missing
 # Taken out of the environment: programs under test would refuse variables that are no settings.
 _KAFKA = os.environ.pop("STREAMER_TEST_KAFKA", "")
 _S3 = os.environ.pop("STREAMER_TEST_S3", "")
+_GLM_CACHE = os.environ.pop("STREAMER_TEST_GLM_CACHE", "")
 _REQUIRE = bool(os.environ.pop("STREAMER_TEST_REQUIRE", ""))
 
 _SHORT_SESSIONS = "1000"
@@ -120,6 +122,20 @@ def s3(_s3: s3server.S3Server, monkeypatch: pytest.MonkeyPatch) -> s3server.S3Se
     for name, value in _s3.credentials.items():
         monkeypatch.setenv(name, value)
     return _s3
+
+
+@pytest.fixture(scope="session")
+def glm_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder of the engine glm, with the text grammars in it: they take half a minute, so that all processes of
+    a run share them."""
+    from streamer.engines.glm.text.grammars import open_grammars
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # whose folders lie in one
+        folder = folder.parent
+    cache = Path(_GLM_CACHE or folder / "glm")
+    open_grammars(cache)
+    return cache
 
 
 def _container() -> Any:

@@ -40,7 +40,7 @@ def requests_of(folder: Path) -> dict[str, SpeechRequest]:
     for count, text, phoneme, voice in _KINDS:
         for number in range(count):
             id_ = f"glm-{len(requests)}"
-            prompt = Prompt(prompt_audio=str(folder / "p16k.wav"), prompt_text=PROMPT_TEXT)
+            prompt = Prompt(prompt_audio=str(folder / "p24k.wav"), prompt_text=PROMPT_TEXT)
             requests[id_] = SpeechRequest(
                 source="shop",
                 id=id_,
@@ -52,8 +52,8 @@ def requests_of(folder: Path) -> dict[str, SpeechRequest]:
     return requests
 
 
-def deployed(kafka: str, folder: Path, name: str) -> Deployment:
-    for sound in ("p24k", "p16k", "p22k"):
+def deployed(kafka: str, folder: Path, name: str, cache: Path) -> Deployment:
+    for sound in ("p24k", "p22k"):
         shutil.copy(FOLDER / "wav" / f"{sound}.wav", folder)
     (folder / "voices.toml").write_text(
         'default = "plain"\n'
@@ -68,7 +68,7 @@ def deployed(kafka: str, folder: Path, name: str) -> Deployment:
         partitions=2,
         ENGINE__NAME="glm",
         ENGINE__GLM__CHECKPOINT=str(TINY.root),
-        ENGINE__GLM__CACHE=str(folder / "cache"),
+        ENGINE__GLM__CACHE=str(cache),
         ENGINE__GLM__THREADS="1",
         ENGINE__GLM__ROWS="4",
         VOICES__FILE=str(folder / "voices.toml"),
@@ -78,11 +78,13 @@ def deployed(kafka: str, folder: Path, name: str) -> Deployment:
     )
 
 
-def test_each_once_through_kills_and_the_same_bytes_again(kafka: str, unique: Unique, tmp_path: Path) -> None:
+def test_each_once_through_kills_and_the_same_bytes_again(
+    kafka: str, unique: Unique, tmp_path: Path, glm_cache: Path
+) -> None:
     requests, began = requests_of(tmp_path), time.monotonic()
     assert len(requests) == 50
     mute = {id_ for id_, request in requests.items() if _NOTHING in (request.text or "")}
-    with deployed(kafka, tmp_path, unique("glm")[-40:].strip("-")) as deployment:
+    with deployed(kafka, tmp_path, unique("glm")[-40:].strip("-"), glm_cache) as deployment:
         deployment.topics()
         deployment.publish([deployment.message(request) for request in requests.values()])
         storm = Storm(deployment, deployment.worker)

@@ -50,7 +50,7 @@ class Cloning:
         return self._engine.profile
 
     def submit(self, utterance: Utterance) -> Ticket:
-        cloned = voice("p24k" if utterance.voice.name == "plain" else "p16k")
+        cloned = voice("p24k" if utterance.voice.name == "plain" else "p22k")
         return self._engine.submit(
             Utterance(text=utterance.text, voice=cloned, seed=utterance.seed, phoneme=utterance.phoneme)
         )

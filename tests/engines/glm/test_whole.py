@@ -21,15 +21,10 @@ _WAVE = 4
 """Of 32,767: what the tolerance of a sample, 1e-4, is in the file."""
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("glm")
-
-
 @pytest.mark.parametrize("case", document("whole"), ids=lambda case: str(case["tag"]))
-def test_a_whole_run_equals_the_reference(case: dict[str, Any], cache: Path) -> None:
+def test_a_whole_run_equals_the_reference(case: dict[str, Any], glm_cache: Path) -> None:
     tag = case["tag"]
-    engine = open_glm(settings(cache, draws="reference", use_cache=case["use_cache"]))
+    engine = open_glm(settings(glm_cache, draws="reference", use_cache=case["use_cache"]))
     spoken, mels = [], []
     add = engine.parts.vocoder.add
 
