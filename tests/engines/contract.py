@@ -113,7 +113,9 @@ class EngineContract:
         assert reported | set(finish(engine, 2 - len(reported))) == {first, second}
 
     def test_the_bytes_depend_on_the_utterance_alone(self, engine: Synthesizer) -> None:
-        utterances = [utterance(text, voice, seed) for text in self.texts for voice in (VOICE, OTHER) for seed in (0, 1)]
+        utterances = [
+            utterance(text, voice, seed) for text in self.texts for voice in (VOICE, OTHER) for seed in (0, 1)
+        ]
         alone = [speak(engine, one)[0].tobytes() for one in utterances]
         together = [sound.tobytes() for sound in speak(engine, *utterances)]
         backwards = [sound.tobytes() for sound in speak(engine, *reversed(utterances))]

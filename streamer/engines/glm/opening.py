@@ -17,6 +17,7 @@ from streamer.engines.glm.flow.flow import Flow
 from streamer.engines.glm.joining import Joining
 from streamer.engines.glm.llm.decoder import Decoder
 from streamer.engines.glm.llm.llama import Llama
+from streamer.engines.glm.llm.places import rounded_alike
 from streamer.engines.glm.llm.sampling import SAMPLINGS
 from streamer.engines.glm.precision import exact
 from streamer.engines.glm.revision import revision
@@ -46,6 +47,7 @@ def open_glm(settings: Glm) -> GlmSynthesizer:
     front = TextFront.open(layout, settings.dictionary, cache)
     voices = VoiceEncoder.open(layout, settings.sample_rate, device, cache)
     llama = Llama.open(layout, device, _DTYPES[settings.llm_precision], front.special)
+    _same_in_every_row(llama, settings.rows)
     decoder = Decoder(llama, settings.rows, settings.positions, SAMPLINGS[settings.sampling])
     flow = Flow.open(layout, device, _DTYPES[settings.flow_precision])
     fixed = {"weights": checkpoint_digest(layout, cache, settings.sample_rate), "voice": voices.revision}
@@ -84,6 +86,18 @@ def open_device(name: str) -> torch.device:
     return device
 
 
+def _same_in_every_row(llama: Llama, rows: int) -> None:
+    """Errors: ConfigurationError that names the numbers of rows that are."""
+    if not rounded_alike(llama.products, rows):
+        fit = ", ".join(str(other) for other in (1, 2, 4, 8, 12, 16, 24, 32) if rounded_alike(llama.products, other))
+        raise ConfigurationError(
+            [
+                f"engine.glm.rows is {rows}: with {torch.get_num_threads()} threads this processor rounds a row of such "
+                f"a batch by its place in it, so that speech would depend on its neighbours; use one of {fit}"
+            ]
+        )
+
+
 def cache_folder(configured: str) -> Path:
     """Where encoded voices and built grammars are kept: as configured, or streamer's in the user's cache folder."""
     if configured:
@@ -111,4 +125,5 @@ def _profile(settings: Glm, device: torch.device, tiny: bool, fixed: dict[str, s
         step_limit=settings.step_limit,
         bounds=None if tiny else BOUNDS,
         clones=True,
+        about=f"{'tiny, ' if tiny else ''}{settings.checkpoint} on {device}, {settings.llm_precision}",
     )

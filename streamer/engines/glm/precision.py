@@ -12,6 +12,7 @@ def exact() -> None:
     """float32 means float32, and kernels are never chosen by timing them: the choice would be part of the bytes, and
     another one each time."""
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
 

@@ -54,6 +54,12 @@ class Llama:
         """Of the first positions."""
         return self._rope.first(count)
 
+    @property
+    def products(self) -> list[Tensor]:
+        """The matrices that every row is multiplied by in a step, [out, in], one of each shape."""
+        first = self.layers[0]
+        return [first.attention.joint, first.attention.output, first.gate_up, first.down, self.output]
+
     def prefill(self, ids: Tensor, cache: KvCache, row: int) -> Tensor:
         """A row's first positions, [T] int64, into the cache; what the last layer makes of them, [T, hidden].
 

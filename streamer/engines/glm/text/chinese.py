@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from streamer.engines.glm.text.grammar import Grammar
 from streamer.engines.glm.text.marks import MARKS
 
-_SCIENTIFIC = re.compile(r"(\d+(?:\.\d+)?) ?[*x×] ?(\d+) ?\^ ?(-?)(\d+)")
+_SCIENTIFIC = re.compile(r"(?<!\d)(\d+(?:\.\d+)?) ?[*x×] ?(\d+) ?\^ ?(-?)(\d+)")
 _MINUS = re.compile(r"(?<=[0-9])-(?=[0-9])")
 _LO = re.compile(f"咯(?=[{MARKS}])")
 _E = re.compile(r"(?<!\w)额(?!\w)")

@@ -102,7 +102,7 @@ class EnglishGrammar(_Pieces):
 
 
 _LONG_ENGLISH_NUMBER = re.compile("[0-9]{40,}")
-_PLAIN_WORD = re.compile("[A-Za-z’]*[A-Za-z][A-Za-z’]*[.,?!;:]?")
+_PLAIN_WORD = re.compile("’*[A-Za-z][A-Za-z’]*[.,?!;:]?")
 _INITIAL = re.compile("[A-Z][.]")
 _LEADS_ON = ("per", "sq", "cu", "world", "war")  # `per cu mi`, `World War II`
 _AROUND = 3

@@ -59,6 +59,11 @@ def test_twenty_thousand_of_one_kind_are_read(front: TextFront, kind: str) -> No
     assert all(len(segment.text) <= 601 for segment in front.segments(text, False))
 
 
+@pytest.mark.parametrize("text", ["好" + "1" * 20_000, "a" * 20_000 + "$", "好" + "1.1" * 7_000, "1" * 20_000 + "^"])
+def test_no_step_looks_at_a_long_run_again_and_again(front: TextFront, text: str) -> None:
+    assert front.segments(text, False)
+
+
 def test_prepare_does_the_work_in_steps(front: TextFront) -> None:
     text = "今天是2031年7月9日，很好。温度是31.7℃。"
     assert sum(1 for _ in front.prepare(text)) == 5  # two clauses, and three characters of a plain one
