@@ -61,6 +61,7 @@ def deployed(kafka: str, folder: Path, name: str, cache: Path) -> Deployment:
         f'[voices.other]\nprompt_audio = "p22k.wav"\nprompt_text = "{PROMPT_TEXT}"\n',
         encoding="utf-8",
     )
+    (folder / "events.toml").write_text('[events.paid]\ntemplate = "Paid."\n')  # the shipped one names other voices
     return Deployment(
         kafka,
         folder,
@@ -71,6 +72,7 @@ def deployed(kafka: str, folder: Path, name: str, cache: Path) -> Deployment:
         ENGINE__GLM__CACHE=str(cache),
         ENGINE__GLM__THREADS="1",
         ENGINE__GLM__ROWS="4",
+        EVENTS__FILE=str(folder / "events.toml"),
         VOICES__FILE=str(folder / "voices.toml"),
         VOICES__PROMPT_FOLDERS=f'["{folder}"]',
         KAFKA__SESSION_TIMEOUT="3",

@@ -45,6 +45,8 @@ def open_glm(settings: Glm) -> GlmSynthesizer:
     exact()
     layout, cache = Layout(Path(settings.checkpoint)), cache_folder(settings.cache)
     front = TextFront.open(layout, settings.dictionary, cache)
+    if settings.phoneme:
+        front.segments("好", phoneme=True)  # its dictionary takes seconds to read, which no request should wait for
     voices = VoiceEncoder.open(layout, settings.sample_rate, device, cache)
     llama = Llama.open(layout, device, _DTYPES[settings.llm_precision], front.special)
     _same_in_every_row(llama, settings.rows)

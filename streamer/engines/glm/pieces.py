@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +23,13 @@ class Job:
     """One utterance. Its segments go through the LLM one after the other, for each is prompted by those before it;
     what follows the LLM is done for each as soon as it can be."""
 
-    __slots__ = ("history", "revision", "segments", "ticket", "utterance", "voice", "waves")
+    __slots__ = ("history", "preparing", "revision", "segments", "ticket", "utterance", "voice", "waves")
 
     def __init__(self, ticket: Ticket, utterance: Utterance) -> None:
         self.ticket = ticket
         self.utterance = utterance
+        self.preparing: Iterator[None] | None = None
+        """What is left to do before its text can be cut, in short steps."""
         self.revision = ""
         """The engine's, when its text was cut."""
         self.segments: list[Segment] = []

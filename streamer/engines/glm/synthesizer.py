@@ -68,8 +68,8 @@ class GlmSynthesizer:
     def step(self) -> list[Report]:
         reports: list[Report] = []
         parts = self.parts
-        if self._new:
-            self._prepare(self._new.pop(next(iter(self._new))), reports)
+        if self._new and self._normalized(job := next(iter(self._new.values()))):
+            self._prepare(self._new.pop(job.ticket), reports)
         for piece in self._advance(parts.llm, reports):
             self._decoded(piece)
         for piece in self._advance(parts.flow, reports):
@@ -89,6 +89,12 @@ class GlmSynthesizer:
     def close(self) -> None:
         for ticket in [*self._new, *self._jobs]:
             self.cancel(ticket)
+
+    def _normalized(self, job: Job) -> bool:
+        """Go on with what is costly in its text: of some it takes half a minute, and others are being spoken."""
+        if job.preparing is None:
+            job.preparing = self.parts.front.prepare(job.utterance.text)
+        return next(job.preparing, self) is self
 
     def _prepare(self, job: Job, reports: list[Report]) -> None:
         """Cut its text and encode its voice. What is wrong with either is the utterance's own failure."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -31,6 +31,9 @@ class Front:
     """A segment a sentence; its ids are its letters."""
 
     version = "1"
+
+    def prepare(self, text: str) -> Iterator[None]:
+        return iter([None] * text.count("!"))
 
     def segments(self, text: str, phoneme: bool) -> list[Segment]:
         return [Segment(part, list(map(ord, part))) for part in text.split(".") if part]
@@ -128,6 +131,15 @@ def test_pieces_are_joined_in_order(stages: Stages) -> None:
     assert report.revision == "r"
     assert np.array_equal(np.unique(report.samples), [3277, 6553, 9830])
     assert np.array_equal(report.samples, np.sort(report.samples))
+
+
+def test_a_text_that_is_long_in_preparation_lets_others_speak(stages: Stages) -> None:
+    (spoken,) = stages.submit("one")
+    stages.engine.step()
+    stages.submit("!!!!!!!!!!!!!!!!!!!!two")
+    reports = stages.run(20)
+    assert set(reports) == {spoken}
+    assert len(stages.run(60)) == 1
 
 
 def test_a_segment_waits_for_the_one_before_it_and_is_prompted_by_it(stages: Stages) -> None:
