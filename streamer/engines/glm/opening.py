@@ -94,8 +94,8 @@ def _same_in_every_row(llama: Llama, rows: int) -> None:
         fit = ", ".join(str(other) for other in (1, 2, 4, 8, 12, 16, 24, 32) if rounded_alike(llama.products, other))
         raise ConfigurationError(
             [
-                f"engine.glm.rows is {rows}: with {torch.get_num_threads()} threads this processor rounds a row of such "
-                f"a batch by its place in it, so that speech would depend on its neighbours; use one of {fit}"
+                f"engine.glm.rows is {rows}: with {torch.get_num_threads()} threads this processor rounds a row of "
+                f"such a batch by its place in it, so that speech would depend on its neighbours; use one of {fit}"
             ]
         )
 
