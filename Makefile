@@ -14,8 +14,8 @@ PYTHON ?= python3
 UV := .uv/bin/uv
 BIN := .venv/bin
 HISTORIES ?= 20000
-# Test processes. More than the cores of a small machine, for most tests on a real Kafka wait for time to pass.
-JOBS ?= 3
+# Test processes. Most tests on a real Kafka wait for time to pass, but some end what does not answer in time.
+JOBS ?= 2
 SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 
 # uv does not read pip's configuration: where that names an index, uv takes it too.

@@ -102,14 +102,14 @@ class Deployment:
 
     # Commands
 
-    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """A command to its end."""
+    def run(self, *arguments: str, patience: float = PATIENCE, **variables: str) -> subprocess.CompletedProcess[str]:
+        """A command to its end. `patience`: seconds."""
         return subprocess.run(
             [*_STREAMER, *arguments],
             env=environment(self.variables | variables),
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=patience,
             check=False,
         )
 

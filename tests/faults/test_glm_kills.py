@@ -93,13 +93,13 @@ def test_each_once_through_kills_and_the_same_bytes_again(
         for number in range(_KILLS):
             storm.progress(5)
             storm.kill("ab"[number % 2], tree=number == 1)
-        until(deployment.finished, "everything is committed", 300)
+        until(deployment.finished, "everything is committed", 400)
         for worker in storm.workers.values():
             worker.terminate()  # whose process may have died a moment ago
         assert check(deployment, requests, mute) == 50 - len(mute)
         assert {failure.code for failure in deployment.failed().values()} == {"text_empty"}
 
-        verified = deployment.run("replay", "again", "--all", "--verify")
+        verified = deployment.run("replay", "again", "--all", "--verify", patience=400)
         assert verified.returncode == 0, verified.stdout + verified.stderr
         verdicts = Counter(result.outcome for result in outcomes(deployment, "again/1"))
         assert verdicts == {"identical": 50 - len(mute), "skipped": len(mute)}

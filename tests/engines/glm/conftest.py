@@ -1,4 +1,4 @@
-"""Small matrices on one core: a second one would cost more than it brings, and much more where cores are shared."""
+"""Small matrices on one core: a second one costs more than it brings, and much more where cores are shared."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 import torch
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
+    """For each test, whatever it sets itself."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
