@@ -102,14 +102,14 @@ class Deployment:
 
     # Commands
 
-    def run(self, *arguments: str, patience: float = PATIENCE, **variables: str) -> subprocess.CompletedProcess[str]:
-        """A command to its end. `patience`: seconds."""
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """A command to its end."""
         return subprocess.run(
             [*_STREAMER, *arguments],
             env=environment(self.variables | variables),
             capture_output=True,
             text=True,
-            timeout=patience,
+            timeout=PATIENCE,
             check=False,
         )
 

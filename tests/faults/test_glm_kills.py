@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.broker
 Unique = Callable[[str], str]
 
 _KILLS = 3
+_PATIENCE = 400.0
 _KINDS: list[tuple[int, str, bool | None, str | None]] = [
     (12, "您的订单{}已付款。", None, "plain"),
     (12, "Order {} has been paid.", None, "other"),
@@ -93,14 +95,15 @@ def test_each_once_through_kills_and_the_same_bytes_again(
         for number in range(_KILLS):
             storm.progress(5)
             storm.kill("ab"[number % 2], tree=number == 1)
-        until(deployment.finished, "everything is committed", 400)
+        until(deployment.finished, "everything is committed", _PATIENCE)
         for worker in storm.workers.values():
             worker.terminate()  # whose process may have died a moment ago
         assert check(deployment, requests, mute) == 50 - len(mute)
         assert {failure.code for failure in deployment.failed().values()} == {"text_empty"}
 
-        verified = deployment.run("replay", "again", "--all", "--verify", patience=400)
-        assert verified.returncode == 0, verified.stdout + verified.stderr
+        command = [sys.executable, "-m", "streamer", "replay", "again", "--all", "--verify"]
+        verified, log = deployment.process("replay", command)
+        assert verified.wait(_PATIENCE) == 0, log.read_text()[-3000:]
         verdicts = Counter(result.outcome for result in outcomes(deployment, "again/1"))
         assert verdicts == {"identical": 50 - len(mute), "skipped": len(mute)}
     assert storm.kills == _KILLS
