@@ -30,6 +30,7 @@ from streamer.engines.glm.vocoder.hift import Hift
 from streamer.engines.glm.vocoder.vocos import Vocos
 from streamer.engines.glm.voice.encoder import VoiceEncoder
 from streamer.errors import ConfigurationError
+from streamer.observe.logs import Log, logger
 from streamer.settings_engines import Glm
 
 _TOKENS_A_ROW = 2_000
@@ -37,7 +38,7 @@ _TOKENS_A_ROW = 2_000
 _DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
 
 
-def open_glm(settings: Glm) -> GlmSynthesizer:
+def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
     """Read the checkpoint, all of it. Errors: CheckpointError, ConfigurationError (a device that is not there)."""
     device = open_device(settings.device)
     if settings.threads:
@@ -47,7 +48,7 @@ def open_glm(settings: Glm) -> GlmSynthesizer:
     front = TextFront.open(layout, settings.dictionary, cache)
     if settings.phoneme:
         front.segments("好", phoneme=True)  # its dictionary takes seconds to read, which no request should wait for
-    voices = VoiceEncoder.open(layout, settings.sample_rate, device, cache)
+    voices = VoiceEncoder.open(layout, settings.sample_rate, device, cache, log)
     llama = Llama.open(layout, device, _DTYPES[settings.llm_precision], front.special)
     _same_in_every_row(llama, settings.rows)
     decoder = Decoder(llama, settings.rows, settings.positions, SAMPLINGS[settings.sampling])
@@ -71,6 +72,7 @@ def open_glm(settings: Glm) -> GlmSynthesizer:
             phoneme=settings.phoneme,
             use_cache=settings.use_cache,
             profile=lambda: profiles(front.version),
+            log=log or logger(),
         )
     )
 

@@ -23,6 +23,7 @@ from streamer.engines.glm.stages.base import Stage
 from streamer.engines.glm.text.front import TextFront
 from streamer.engines.glm.voice.encoder import VoiceEncoder
 from streamer.errors import VoiceUnusable
+from streamer.observe.logs import Log
 
 Report = Speech | Failure
 
@@ -43,6 +44,7 @@ class Parts(NamedTuple):
     use_cache: bool
     """Whether a segment is prompted with those before it."""
     profile: Callable[[], Profile]
+    log: Log
 
 
 class GlmSynthesizer:
@@ -53,6 +55,8 @@ class GlmSynthesizer:
         self._new: dict[Ticket, Job] = {}
         self._jobs: dict[Ticket, Job] = {}
         self._last = 0
+        self._told: tuple[str, ...] = ()
+        self._tell()
 
     @property
     def profile(self) -> Profile:
@@ -106,6 +110,7 @@ class GlmSynthesizer:
             return
         phoneme = parts.phoneme if utterance.phoneme is None else utterance.phoneme
         job.segments = parts.front.segments(utterance.text, phoneme)
+        self._tell()
         job.revision = parts.profile().revision  # behind the text: that looks whether its dictionary changed
         if not job.segments:
             reports.append(Failure(job.ticket, "nothing is left to speak once it is normalized", mute=True))
@@ -122,6 +127,14 @@ class GlmSynthesizer:
         job.history = History(said, job.voice.speech_tokens.tolist())
         self._jobs[job.ticket] = job
         self._begin(job, 0)
+
+    def _tell(self) -> None:
+        """Once, of each line of the dictionary that is passed over: it may change at any text."""
+        problems = self.parts.front.problems
+        for problem in problems:
+            if problem not in self._told:
+                self.parts.log.warning("a line of the dictionary is passed over", problem=problem)
+        self._told = problems
 
     def _begin(self, job: Job, index: int) -> None:
         self.parts.llm.add(Piece(job, index, self.parts.draws(job.utterance.seed, index)))

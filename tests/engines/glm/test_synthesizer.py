@@ -19,6 +19,7 @@ from streamer.engines.glm.voice.encoder import EncodedVoice
 from streamer.errors import VoiceUnusable
 from streamer.voices import PromptSound, Voice
 from tests.engines.glm.speaking import utterance
+from tests.worker.replay.rig import Heard
 
 MEMORY: list[Exception] = [
     torch.OutOfMemoryError("CUDA out of memory"),
@@ -31,6 +32,7 @@ class Front:
     """A segment a sentence; its ids are its letters."""
 
     version = "1"
+    problems: tuple[str, ...] = ()
 
     def prepare(self, text: str) -> Iterator[None]:
         return iter([None] * text.count("!"))
@@ -86,10 +88,10 @@ class Played:
 class Stages:
     def __init__(self) -> None:
         self.llm, self.flow, self.vocoder = Played(8), Played(3), Played(1, self._wave)
-        self.prompts: list[int] = []
+        self.front, self.log = Front(), Heard()
         self.engine = GlmSynthesizer(
             Parts(
-                front=cast(Any, Front()),
+                front=cast(Any, self.front),
                 voices=cast(Any, VoicesOf()),
                 llm=self.llm,
                 flow=self.flow,
@@ -99,6 +101,7 @@ class Stages:
                 phoneme=False,
                 use_cache=True,
                 profile=lambda: Profile(name="glm", revision="r", sample_rate=24_000, capacity=1, step_limit=1.0),
+                log=self.log,
             )
         )
 
@@ -153,6 +156,15 @@ def test_a_segment_waits_for_the_one_before_it_and_is_prompted_by_it(stages: Sta
     assert (first.index, second.index) == (0, 1)
     assert second.job.history is not None
     assert second.job.history.prompt(1) == ([1, ord("a"), ord("b")], [0, 1, 2, 7, 8])
+
+
+def test_each_bad_line_of_the_dictionary_is_told_once_while_it_stands(stages: Stages) -> None:
+    for problems in [("words:1: no",), ("words:1: no", "words:2: nor this"), (), ("words:1: no",)]:
+        stages.front.problems = problems
+        stages.submit("one", "two")
+        stages.run(4)
+    told = [fields["problem"] for _, fields in stages.log.warnings]
+    assert told == ["words:1: no", "words:2: nor this", "words:1: no"]
 
 
 def test_what_cannot_be_spoken_fails_at_once_and_says_why(stages: Stages) -> None:
