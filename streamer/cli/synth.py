@@ -13,7 +13,7 @@ import msgspec
 
 from streamer.bodies import from_json
 from streamer.cli.main import configured
-from streamer.errors import EXIT_DONE, EXIT_FAILED, EngineError, RequestFailed, StoreUnavailable, StreamerError
+from streamer.errors import EXIT_DONE, EXIT_FAILED, RequestFailed, StoreUnavailable, StreamerError
 from streamer.formats import chosen, known
 from streamer.identity import fingerprint
 from streamer.records import FailureCode, SpeechRequest
@@ -174,8 +174,10 @@ class _Synthesis:
     def _step(self, *, alone: bool = False) -> None:
         try:
             reports = self._engine.step()
-        except EngineError as error:
+        except Exception as error:  # noqa: BLE001 - whatever an engine raises is its utterances' failure
             jobs = list(self._jobs.values())
+            for ticket in self._jobs:
+                self._engine.cancel(ticket)
             self._jobs.clear()
             if not alone:
                 self._alone += jobs

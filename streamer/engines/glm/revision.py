@@ -45,9 +45,10 @@ def code_digest(folder: Path) -> str:
     """Over every source file of the engine: no version number that somebody must remember to raise."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
-        if any(part in _SILENT for part in path.parts):
+        inside = path.relative_to(folder)
+        if any(part in _SILENT for part in inside.parts):
             continue
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(inside.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:_SHORT]
 
 

@@ -9,7 +9,7 @@ step and one vocoder batch: so that it returns soon, and who is cancelled or new
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 
@@ -26,6 +26,7 @@ from streamer.errors import VoiceUnusable
 from streamer.observe.logs import Log
 
 Report = Speech | Failure
+R = TypeVar("R")
 
 
 class Parts(NamedTuple):
@@ -72,16 +73,15 @@ class GlmSynthesizer:
     def step(self) -> list[Report]:
         reports: list[Report] = []
         parts = self.parts
-        if self._new and self._normalized(job := next(iter(self._new.values()))):
-            self._prepare(self._new.pop(job.ticket), reports)
+        self._prepare(reports)
         for piece in self._advance(parts.llm, reports):
             self._decoded(piece)
         for piece in self._advance(parts.flow, reports):
             parts.vocoder.add(piece)
         for piece in self._advance(parts.vocoder, reports):
-            if piece.job.done:
-                del self._jobs[piece.job.ticket]
-                reports.append(self._speech(piece.job))
+            # Two last pieces of one may come together.
+            if piece.job.done and self._jobs.pop(piece.job.ticket, None) is not None:
+                reports.append(self._own(piece.job, self._speech))
         return reports
 
     def cancel(self, ticket: Ticket) -> None:
@@ -94,39 +94,48 @@ class GlmSynthesizer:
         for ticket in [*self._new, *self._jobs]:
             self.cancel(ticket)
 
-    def _normalized(self, job: Job) -> bool:
-        """Go on with what is costly in its text: of some it takes half a minute, and others are being spoken."""
-        if job.preparing is None:
-            job.preparing = self.parts.front.prepare(job.utterance.text)
-        return next(job.preparing, self) is self
+    def _prepare(self, reports: list[Report]) -> None:
+        """Go on with one that is new. Of some texts the costly part takes half a minute: it is done in short steps, by
+        turns with others, while those that are ready are spoken."""
+        for ticket, job in self._new.items():
+            del self._new[ticket]
+            if job.preparing is None:
+                job.preparing = self.parts.front.prepare(job.utterance.text)
+            if next(job.preparing, self) is not self:
+                self._new[ticket] = job
+            elif failure := self._own(job, self._ready):
+                reports.append(failure)
+            return
 
-    def _prepare(self, job: Job, reports: list[Report]) -> None:
-        """Cut its text and encode its voice. What is wrong with either is the utterance's own failure."""
+    def _own(self, job: Job, work: Callable[[Job], R]) -> R | Failure:
+        """What goes wrong in the work for one utterance is its own failure."""
+        try:
+            return work(job)
+        except VoiceUnusable as error:
+            return Failure(job.ticket, str(error), voice=True)
+        except Exception as error:  # noqa: BLE001 - of text, voice or joining; nobody else's
+            return _failure(job.ticket, error)
+
+    def _ready(self, job: Job) -> Failure | None:
+        """Cut its text and encode its voice, and let it wait for the LLM; or say why it cannot be spoken."""
         parts, utterance = self.parts, job.utterance
         prompt = utterance.voice.prompt
         if prompt is None:
-            message = f"voice {utterance.voice.name!r} has no prompt_audio to clone from"
-            reports.append(Failure(job.ticket, message, voice=True))
-            return
+            raise VoiceUnusable(f"voice {utterance.voice.name!r} has no prompt_audio to clone from")
         phoneme = parts.phoneme if utterance.phoneme is None else utterance.phoneme
         job.segments = parts.front.segments(utterance.text, phoneme)
         self._tell()
         job.revision = parts.profile().revision  # behind the text: that looks whether its dictionary changed
         if not job.segments:
-            reports.append(Failure(job.ticket, "nothing is left to speak once it is normalized", mute=True))
-            return
-        try:
-            job.voice = parts.voices.encode(prompt.audio)
-        except VoiceUnusable as error:
-            reports.append(Failure(job.ticket, str(error), voice=True))
-            return
+            return Failure(job.ticket, "nothing is left to speak once it is normalized", mute=True)
+        job.voice = parts.voices.encode(prompt.audio)
         said = parts.front.prompt_ids(prompt.text)
         if not said:
-            reports.append(Failure(job.ticket, "prompt_text: holds nothing that is said in the prompt", voice=True))
-            return
+            raise VoiceUnusable("prompt_text: holds nothing that is said in the prompt")
         job.history = History(said, job.voice.speech_tokens.tolist())
         self._jobs[job.ticket] = job
         self._begin(job, 0)
+        return None
 
     def _tell(self) -> None:
         """Once, of each line of the dictionary that is passed over: it may change at any text."""
@@ -163,6 +172,7 @@ class GlmSynthesizer:
             tickets = list(dict.fromkeys(piece.job.ticket for piece in stage.working))
             short = is_out_of_memory(error)
             if not tickets or not (short or len(tickets) == 1):
+                self.close()  # the interface's word: it fails all that was submitted
                 raise
             if short:
                 stage.squeeze()  # first: what it puts back is dropped below
@@ -170,9 +180,13 @@ class GlmSynthesizer:
                 wanted = ticket in self._jobs
                 self.cancel(ticket)
                 if wanted:
-                    message = f"{type(error).__name__}: {error}"
-                    reports.append(Failure(ticket, message[:1000], out_of_memory=short))
+                    reports.append(_failure(ticket, error))
             return ()
 
     def _stages(self) -> tuple[Stage, Stage, Stage]:
         return self.parts.llm, self.parts.flow, self.parts.vocoder
+
+
+def _failure(ticket: Ticket, error: Exception) -> Failure:
+    message = f"{type(error).__name__}: {error}"
+    return Failure(ticket, message[:1000], out_of_memory=is_out_of_memory(error))

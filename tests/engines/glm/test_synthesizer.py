@@ -145,6 +145,33 @@ def test_a_text_that_is_long_in_preparation_lets_others_speak(stages: Stages) ->
     assert len(stages.run(60)) == 1
 
 
+def test_the_last_two_pieces_of_one_may_come_together(stages: Stages) -> None:
+    stages.flow._steps = 40
+    (ticket,) = stages.submit("one.two")
+    assert isinstance(stages.run(100)[ticket], Speech)
+    (after,) = stages.submit("three")
+    assert isinstance(stages.run(100)[after], Speech)
+
+
+def test_what_goes_wrong_with_a_text_or_its_sound_is_its_own_failure(
+    stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def segments(text: str, phoneme: bool) -> list[Segment]:
+        if text == "two":
+            raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
+        return Front.segments(stages.front, text, phoneme)
+
+    monkeypatch.setattr(stages.front, "segments", segments)
+    one, two, three = stages.submit("one", "two", "three")
+    stages.vocoder._done = lambda piece: piece.job.waves.update(
+        {0: np.full(10, np.nan if piece.job.ticket == three else 0.1, np.float32)}
+    )
+    reports = stages.run()
+    assert isinstance(reports[one], Speech)
+    assert cast(Failure, reports[two]).out_of_memory
+    assert "finite" in cast(Failure, reports[three]).message
+
+
 def test_a_segment_waits_for_the_one_before_it_and_is_prompted_by_it(stages: Stages) -> None:
     stages.submit("ab.cd")
     stages.engine.step()

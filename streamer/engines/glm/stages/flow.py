@@ -25,6 +25,7 @@ class FlowStage:
         self._waiting = Queue(lambda piece: bucket(frames_of(_count(piece))))
         self._working: list[Piece] = []
         self._run: FlowRun | None = None
+        self._dropped: set[Ticket] = set()  # of those in the batch under way
 
     @property
     def working(self) -> Sequence[Piece]:
@@ -41,21 +42,30 @@ class FlowStage:
         run = self._run or self._begin()
         if run is None or not run.advance():
             return ()
-        done, self._run, self._working = self._working, None, []
-        for piece, mel in zip(done, run.mels(), strict=True):
+        for piece, mel in zip(self._working, run.mels(), strict=True):
             piece.mel = mel
-        return done
+        return self._end()
 
     def drop(self, ticket: Ticket) -> None:
         """One that shares a batch is computed on, for nobody."""
         self._waiting.drop(ticket)
-        if self._working and all(piece.job.ticket == ticket for piece in self._working):
-            self._run, self._working = None, []
+        self._dropped.add(ticket)
+        if all(piece.job.ticket in self._dropped for piece in self._working):
+            self._end()
 
     def squeeze(self) -> None:
-        for piece in self._working:
+        for piece in self._wanted():
             self._waiting.add(piece)
-        self._run, self._working = None, []
+        self._end()
+
+    def _wanted(self) -> list[Piece]:
+        return [piece for piece in self._working if piece.job.ticket not in self._dropped]
+
+    def _end(self) -> list[Piece]:
+        """Of the batch under way. Those of it that somebody waits for."""
+        wanted = self._wanted()
+        self._run, self._working, self._dropped = None, [], set()
+        return wanted
 
     def _begin(self) -> FlowRun | None:
         if not self._waiting:

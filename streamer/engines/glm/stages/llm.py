@@ -81,6 +81,6 @@ class LlmStage:
             raise EngineError(
                 f"a segment of {len(text)} text tokens behind a prompt of {len(ids) - len(text)} leaves room for "
                 f"{most} speech tokens (engine.glm.positions is {self._decoder.positions}, the flow takes "
-                f"{MOST_FRAMES} frames); shorten the voice's prompt"
+                f"{MOST_FRAMES} frames); write it with more marks, or shorten the voice's prompt"
             )
         return DecoderJob(ids=ids, minimum=least, maximum=most, draws=piece.draws)

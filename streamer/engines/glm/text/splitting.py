@@ -17,7 +17,7 @@ LEAST = 30
 MOST = 60
 
 _LONGEST_WORD = 60
-_LONGEST_SEGMENT = 600
+_LONGEST_SEGMENT = 200
 """Characters. Ours: kana run on as one unit, and a word may be of any length, but the model's context ends."""
 
 _SYLLABLE = 0.7

@@ -93,8 +93,8 @@ def test_after_prepare_nothing_is_left_to_be_read() -> None:
     for grammar, automata in ((ChineseGrammar, Stub()), (EnglishGrammar, Stub())):
         made = grammar(automata)
         text = "On 5 May it was. 一3。二，4" * 20
-        steps = sum(1 for _ in made.prepare(text))
+        assert len(list(made.prepare(text))) <= 2
         seen = automata.seen
-        assert 0 < seen <= steps
+        assert seen > 0
         made.read(text)
         assert automata.seen == seen

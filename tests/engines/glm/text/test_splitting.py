@@ -29,7 +29,7 @@ def test_segments_joined_are_the_text_and_none_is_empty(text: str, least: int, m
 def test_no_segment_is_longer_than_it_may_be(text: str) -> None:
     for segment in split(text, syllables):
         parts = units(segment)
-        assert len(segment) <= 600 or len(parts) == 1
+        assert len(segment) <= 200 or len(parts) == 1
         assert sum(length(part, syllables) for part in parts) <= 60 + 1e-6 or len(parts) <= 61
 
 
@@ -53,7 +53,7 @@ def test_a_long_segment_is_cut_behind_sixty_units_and_behind_a_mark_that_follows
 def test_words_without_end_are_cut_too() -> None:
     """The model's context ends, whatever a sender holds for a word."""
     for text in ("a" * 20_000, "ア" * 20_000, "é-" * 10_000, "𠀀" * 20_000):
-        assert max(map(len, split(text, Syllables.__new__(_Few)))) <= 600
+        assert max(map(len, split(text, Syllables.__new__(_Few)))) <= 200
 
 
 class _Few(Syllables):
