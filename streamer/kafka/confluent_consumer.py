@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 import confluent_kafka
@@ -9,8 +10,11 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from streamer.errors import FatalClient, RetentionPassed, Retriable
 from streamer.kafka.base import Commit, GroupMetadata, Partition, RebalanceListener, Record
-from streamer.kafka.confluent_errors import asked, meaning
+from streamer.kafka.confluent_errors import asked, leader_moves, meaning
 from streamer.observe.logs import Log
+
+# Seconds before a question goes to a partition's new leader.
+_LEADER_PAUSE = 0.1
 
 
 class ConfluentConsumer:
@@ -209,14 +213,22 @@ def position(client: confluent_kafka.Consumer, partition: Partition) -> int | No
 
 
 def bounds(client: confluent_kafka.Consumer, partition: Partition, timeout: float) -> tuple[int, int]:
-    """First offset in the log, and the last stable one: what follows may still be aborted. Errors: Retriable."""
-    try:
-        answer = client.get_watermark_offsets(TopicPartition(partition.topic, partition.number), timeout)
-    except KafkaException as error:
-        raise asked(error.args[0]) from error
-    if answer is None:
-        raise Retriable(f"watermarks of {partition}: no answer within {timeout} s")
-    return answer
+    """First offset in the log, and the last stable one: what follows may still be aborted. Errors: Retriable.
+
+    A leader that just changed, as that of a new topic, is asked for again within `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            answer = client.get_watermark_offsets(TopicPartition(partition.topic, partition.number), timeout)
+        except KafkaException as error:
+            if leader_moves(error.args[0]) and time.monotonic() + _LEADER_PAUSE < deadline:
+                time.sleep(_LEADER_PAUSE)
+                continue
+            raise asked(error.args[0]) from error
+        if answer is None:
+            raise Retriable(f"watermarks of {partition}: no answer within {timeout} s")
+        return answer
 
 
 def _partitions(partitions: Iterable[TopicPartition]) -> list[Partition]:

@@ -73,6 +73,16 @@ _PASSING = frozenset(
     }
 )
 
+# The client learns of the new leader by itself, a moment later.
+_LEADERS = frozenset(
+    {
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.FENCED_LEADER_EPOCH,
+    }
+)
+
 
 def meaning(error: KafkaError, otherwise: type[BrokerError]) -> BrokerError | BrokerRefuses:
     """An error of a transactional call as one of ours; `otherwise` is what a call makes of all that remains.
@@ -99,6 +109,11 @@ def meaning(error: KafkaError, otherwise: type[BrokerError]) -> BrokerError | Br
 def passing(error: KafkaError) -> bool:
     """Whether a consumer or an admin client gets over it by asking again."""
     return not error.fatal() and (error.retriable() or error.code() in _PASSING)
+
+
+def leader_moves(error: KafkaError) -> bool:
+    """Whether a partition's leader was asked where it no longer, or not yet, is."""
+    return error.code() in _LEADERS
 
 
 def asked(error: KafkaError) -> BrokerError | BrokerRefuses:

@@ -8,6 +8,12 @@ import pytest
 import torch
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_thread_at_first() -> None:
+    """For what the fixtures of a module open, before its first test."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """For each test, whatever it sets itself."""
