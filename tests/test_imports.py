@@ -41,6 +41,7 @@ GLM = (
     "pronouncing",
     "emoji",
     "yaml",
+    "pynvml",
 )
 """Libraries of the extra `glm`."""
 
