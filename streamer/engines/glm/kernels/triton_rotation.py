@@ -1,0 +1,87 @@
+"""Rotary positions, and the step's own key and value into the cache, a row in a program."""
+
+from __future__ import annotations
+
+import triton.language as tl
+from torch import Tensor
+
+from streamer.engines.glm.kernels.launch import Launch, check, kernel, power_of_two
+
+
+def rotate_and_store(
+    projected: Tensor,
+    cosine: Tensor,
+    sine: Tensor,
+    positions: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    queries: Tensor,
+) -> Launch:
+    """`projected`: [R, (H + 2 K) * D]. `cosine`, `sine`: [at least P, D / 2] float32. `positions`: [R]. `keys`,
+    `values`: [R, K, P, D]. `queries`: [R, H, D]. D is a power of two."""
+    rows, heads, head = queries.shape
+    shared, length = keys.shape[1], keys.shape[2]
+    every = heads + 2 * shared
+    check(projected, "projected", rows, every * head)
+    check(positions, "positions", rows)
+    check(queries, "queries", rows, heads, head)
+    for name, tensor in (("keys", keys), ("values", values)):
+        check(tensor, name, rows, shared, length, head)
+    for name, tensor in (("cosine", cosine), ("sine", sine)):
+        check(tensor, name, max(length, len(tensor)), head // 2)
+    constants = {
+        "HEADS": heads,
+        "SHARED": shared,
+        "HALF": head // 2,
+        "LENGTH": length,
+        "TILE": power_of_two(every),
+        "SCALE": head**-0.5,
+    }
+    tensors = projected, cosine, sine, positions, keys, values, queries
+    # Each product rounded by itself, as torch rounds them: the same bits as in plain.py.
+    return Launch(_rotate_and_store, (rows,), tensors, constants, contracted=False)
+
+
+@kernel
+def _rotate_and_store(
+    projected: tl.tensor,
+    cosine: tl.tensor,
+    sine: tl.tensor,
+    positions: tl.tensor,
+    keys: tl.tensor,
+    values: tl.tensor,
+    queries: tl.tensor,
+    HEADS: tl.constexpr,
+    SHARED: tl.constexpr,
+    HALF: tl.constexpr,
+    LENGTH: tl.constexpr,
+    TILE: tl.constexpr,
+    SCALE: tl.constexpr,
+) -> None:
+    row = tl.program_id(0).to(tl.int64)
+    position = tl.load(positions + row).to(tl.int64)
+    taken = position >= 0
+    heads, halves = tl.arange(0, TILE)[:, None], tl.arange(0, HALF)[None, :]
+    inside = (heads < HEADS + 2 * SHARED) & (halves < HALF)
+    source = projected + (row * (HEADS + 2 * SHARED) + heads) * 2 * HALF + halves
+    left, right = tl.load(source, mask=inside), tl.load(source + HALF, mask=inside)
+    cos = tl.load(cosine + position * HALF + halves, mask=taken & (halves < HALF), other=0.0)
+    sin = tl.load(sine + position * HALF + halves, mask=taken & (halves < HALF), other=0.0)
+    wide_left, wide_right = left.to(tl.float32), right.to(tl.float32)
+    turned_left = wide_left * cos - wide_right * sin
+    turned_right = wide_right * cos + wide_left * sin
+
+    query = queries + (row * HEADS + heads) * 2 * HALF + halves
+    is_query = inside & (heads < HEADS)
+    tl.store(query, (turned_left * SCALE).to(queries.dtype.element_ty), mask=is_query)
+    tl.store(query + HALF, (turned_right * SCALE).to(queries.dtype.element_ty), mask=is_query)
+
+    key = ((row * SHARED + heads - HEADS) * LENGTH + position) * 2 * HALF + halves
+    is_key = inside & taken & (heads >= HEADS) & (heads < HEADS + SHARED)
+    tl.store(keys + key, turned_left.to(keys.dtype.element_ty), mask=is_key)
+    tl.store(keys + key + HALF, turned_right.to(keys.dtype.element_ty), mask=is_key)
+
+    value = ((row * SHARED + heads - HEADS - SHARED) * LENGTH + position) * 2 * HALF + halves
+    is_value = inside & taken & (heads >= HEADS + SHARED)
+    tl.store(values + value, left.to(values.dtype.element_ty), mask=is_value)
+    tl.store(values + value + HALF, right.to(values.dtype.element_ty), mask=is_value)
