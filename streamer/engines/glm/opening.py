@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from streamer.clock import SystemClock
 from streamer.engines.base import Profile
 from streamer.engines.glm.bounds import BOUNDS
 from streamer.engines.glm.checkpoint.digest import checkpoint_digest
@@ -17,10 +18,11 @@ from streamer.engines.glm.flow.flow import Flow
 from streamer.engines.glm.joining import Joining
 from streamer.engines.glm.llm.decoder import Decoder
 from streamer.engines.glm.llm.llama import Llama
-from streamer.engines.glm.llm.places import rounded_alike
+from streamer.engines.glm.llm.products import rounded_alike
 from streamer.engines.glm.llm.sampling import SAMPLINGS
 from streamer.engines.glm.precision import exact
 from streamer.engines.glm.revision import revision
+from streamer.engines.glm.scheduler import Scheduler
 from streamer.engines.glm.stages.flow import FlowStage
 from streamer.engines.glm.stages.llm import LlmStage
 from streamer.engines.glm.stages.vocoder import HiftVocoder, Vocoder, VocoderStage, VocosVocoder
@@ -50,6 +52,7 @@ def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
         front.segments("好", phoneme=True)  # its dictionary takes seconds to read, which no request should wait for
     voices = VoiceEncoder.open(layout, settings.sample_rate, device, cache, log)
     llama = Llama.open(layout, device, _DTYPES[settings.llm_precision], front.special)
+    llama.pack(settings.rows)
     _same_in_every_row(llama, settings.rows)
     decoder = Decoder(llama, settings.rows, settings.positions, SAMPLINGS[settings.sampling])
     flow = Flow.open(layout, device, _DTYPES[settings.flow_precision])
@@ -60,7 +63,7 @@ def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
         Parts(
             front=front,
             voices=voices,
-            llm=LlmStage(decoder, front.special),
+            llm=LlmStage(decoder, front.special, Scheduler(settings.schedule, SystemClock())),
             flow=FlowStage(flow, settings.flow_rows, tensor_float=settings.flow_precision == "tf32"),
             vocoder=VocoderStage(
                 _vocoder(settings, layout, device),
@@ -125,7 +128,7 @@ def _profile(settings: Glm, device: torch.device, tiny: bool, fixed: dict[str, s
         name="glm",
         revision=revision(settings, device, {**fixed, "text": text}),
         sample_rate=settings.sample_rate,
-        capacity=_TOKENS_A_ROW * settings.rows,
+        capacity=settings.schedule.largest_cost or _TOKENS_A_ROW * settings.rows,
         step_limit=settings.step_limit,
         bounds=None if tiny else BOUNDS,
         clones=True,

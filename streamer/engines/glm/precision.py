@@ -17,6 +17,13 @@ def exact() -> None:
     torch.backends.cudnn.allow_tf32 = False
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether it multiplies bfloat16 by instructions of its own. A CPU without them is slower in it than in float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 @contextmanager
 def tensor_float(wanted: bool) -> Iterator[None]:
     """Within, float32 products may be TF32."""

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from streamer.engines.glm.llm.cache import KvCache, Reach
 from streamer.engines.glm.llm.config import LlamaConfig
+from streamer.engines.glm.llm.products import multiplied
 from streamer.engines.glm.llm.rope import Angles, rotate
 
 
@@ -38,7 +39,7 @@ class Attention:
         seen = functional.scaled_dot_product_attention(
             queries[None], keys[None], values[None], is_causal=True, scale=1.0, enable_gqa=True
         )
-        return functional.linear(seen[0].transpose(0, 1).flatten(1), self.output)
+        return multiplied(seen[0].transpose(0, 1).flatten(1), self.output)
 
     def decode(self, inputs: Tensor, angles: Angles, cache: KvCache, reach: Reach) -> Tensor:
         """[R, hidden] → [R, hidden], each row at its own position."""
@@ -47,11 +48,11 @@ class Attention:
         seen = attend(
             queries.reshape(len(inputs) * self._shared, -1, self._head), *cache.blocks(self._layer), reach.dead
         )
-        return functional.linear(seen.view(len(inputs), -1), self.output)
+        return multiplied(seen.view(len(inputs), -1), self.output)
 
     def _project(self, inputs: Tensor, angles: Angles) -> tuple[Tensor, Tensor, Tensor]:
         """[T, hidden] → queries, scaled already, [T, H, head]; keys and values [T, K, head]."""
-        heads = functional.linear(inputs, self.joint).view(len(inputs), -1, self._head)
+        heads = multiplied(inputs, self.joint).view(len(inputs), -1, self._head)
         turned = rotate(heads[:, : -self._shared], angles)
         turned[:, : self._queries] *= self._scale
         turned = turned.to(inputs.dtype)

@@ -9,6 +9,7 @@ from torch.nn import functional
 from streamer.engines.glm.llm.attention import Attention
 from streamer.engines.glm.llm.cache import KvCache, Reach
 from streamer.engines.glm.llm.config import LlamaConfig
+from streamer.engines.glm.llm.products import multiplied, packed
 from streamer.engines.glm.llm.rope import Angles
 
 
@@ -32,9 +33,15 @@ class Layer:
         normed = rms_norm(inputs, self.before_attention, self._epsilon)
         return self._feed_forward(inputs + self.attention.decode(normed, angles, cache, reach))
 
+    def pack(self, rows: int) -> None:
+        """Lay out its matrices for batches of `rows`."""
+        attention = self.attention
+        attention.joint, attention.output = packed(attention.joint, rows), packed(attention.output, rows)
+        self.gate_up, self.down = packed(self.gate_up, rows), packed(self.down, rows)
+
     def _feed_forward(self, inputs: Tensor) -> Tensor:
         normed = rms_norm(inputs, self.before_gate, self._epsilon)
-        return inputs + functional.linear(swiglu(functional.linear(normed, self.gate_up)), self.down)
+        return inputs + multiplied(swiglu(multiplied(normed, self.gate_up)), self.down)
 
 
 def rms_norm(inputs: Tensor, weight: Tensor, epsilon: float) -> Tensor:

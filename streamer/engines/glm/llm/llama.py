@@ -15,6 +15,7 @@ from streamer.engines.glm.llm.audio import AudioTokens, Columns, columns_of
 from streamer.engines.glm.llm.cache import KvCache
 from streamer.engines.glm.llm.config import LlamaConfig, read_config
 from streamer.engines.glm.llm.layer import Layer, rms_norm
+from streamer.engines.glm.llm.products import multiplied, packed
 from streamer.engines.glm.llm.rope import Angles, Rope
 from streamer.engines.glm.llm.weights import load
 from streamer.errors import CheckpointError, EngineError
@@ -60,6 +61,12 @@ class Llama:
         first = self.layers[0]
         return [first.attention.joint, first.attention.output, first.gate_up, first.down, self.output]
 
+    def pack(self, rows: int) -> None:
+        """Lay out the matrices for decoding so many rows, one after the other: no second copy is ever in memory."""
+        for layer in self.layers:
+            layer.pack(rows)
+        self.output = packed(self.output, rows)
+
     def prefill(self, ids: Tensor, cache: KvCache, row: int) -> Tensor:
         """A row's first positions, [T] int64, into the cache; what the last layer makes of them, [T, hidden].
 
@@ -85,4 +92,4 @@ class Llama:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """[..., hidden] of the last layer → [..., columns] float32."""
-        return functional.linear(self.final(hidden), self.output)
+        return multiplied(self.final(hidden), self.output)
