@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -15,8 +16,8 @@ from streamer.settings_section import Count, Seconds, Section
 _SHA256 = re.compile("[0-9a-f]{64}").fullmatch
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?").fullmatch
 REQUIRED = "required_beside"
-"""Type of the error of a key that another one asks for. It is found where that one is known, a section further out;
-`key` in the error's context names it."""
+"""Type of the error of a key that another one asks for, or rules out. It is found where that one is known, a section
+further out; `key` in the error's context names it."""
 
 
 class Espeak(Section):
@@ -27,9 +28,30 @@ class Espeak(Section):
     """Seconds without a sound after which a child process counts as hung."""
 
 
+class Schedule(Section):
+    """Which waiting segment gets the next free row of the LLM. No byte of the audio depends on it."""
+
+    largest_cost: int = Field(0, ge=0)
+    """Estimated speech tokens (25 a second) that the engine takes in at once; more waits in the worker. 0: 2,000 for
+    each row."""
+    longest_wait: Seconds = 60.0
+    """Seconds after which a waiting segment goes before all that follows here, whoever waits longest first. To be well
+    above what `largest_cost` takes to be spoken: where all wait longer, they go in the order of their arrival."""
+    short_share: float = Field(0.0, ge=0, lt=1)
+    """Share of the rows, rounded up, that only short texts may take. They stay empty while none waits."""
+    short_cost: Count = 250
+    """Estimated speech tokens of a whole text up to which it is short; 250 are ten seconds."""
+    fair_sources: bool = True
+    """Whether the rows are shared alike among the sources of the requests that wait. If not, older texts go first."""
+
+    def kept_rows(self, rows: int) -> int:
+        """How many of so many rows are kept for short texts."""
+        return math.ceil(round(self.short_share * rows, 6))  # 0.07 of 100 rows are 7, and a little more in binary
+
+
 class Glm(Section):
-    """GLM-TTS in this process. All but `checkpoint`, `cache` and `step_limit` are part of the engine's revision, as
-    far as they change a byte."""
+    """GLM-TTS in this process. All but `checkpoint`, `cache`, `schedule` and `step_limit` are part of the engine's
+    revision, as far as they change a byte."""
 
     checkpoint: str = ""
     """Folder of the official weights, as `streamer models pull` makes it."""
@@ -69,6 +91,7 @@ class Glm(Section):
     """`reference` draws as the public code does, one CPU generator a segment: for comparisons."""
     step_limit: Seconds = 120.0
     """Seconds after which a step counts as stuck."""
+    schedule: Schedule = Schedule()
 
     @field_validator("device")
     @classmethod
@@ -92,6 +115,25 @@ class Glm(Section):
             raise ValueError(
                 "is required with sample_rate 32000: its vocoder is executable code, and only the file is loaded that "
                 "this names; `sha256sum vocos2d/generator_jit.ckpt` tells it"
+            )
+        return value
+
+    @field_validator("schedule")
+    @classmethod
+    def _leaves_rows(cls, value: Schedule, info: Any) -> Schedule:
+        rows = info.data.get("rows")
+        if rows is not None and (kept := value.kept_rows(rows)) >= rows:
+            raise PydanticCustomError(
+                REQUIRED,
+                "is {share}, which keeps {kept} of engine.glm.rows = {rows} for short texts and leaves none to others; "
+                "give at most {most}, or more rows",
+                {
+                    "key": "short_share",
+                    "share": f"{value.short_share:g}",
+                    "kept": kept,
+                    "rows": rows,
+                    "most": f"{math.floor((rows - 1) / rows * 1000) / 1000:g}",
+                },
             )
         return value
 

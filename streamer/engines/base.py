@@ -25,6 +25,8 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     voice: Voice
     seed: int
     phoneme: bool | None = None
+    source: str = ""
+    """Whose it is, for an engine that shares itself among sources. It changes no byte of the audio."""
 
 
 class Speech(msgspec.Struct, frozen=True):

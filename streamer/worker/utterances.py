@@ -57,7 +57,7 @@ class Utterances:
         # The request alone decides, so that every attempt, and `streamer synth`, makes the same audio.
         seed = int(fingerprint[:8], 16) if request.seed is None else request.seed
         spoken_by = self._voice(voice) if request.prompt is None else Voice(name=INLINE)
-        utterance = Utterance(text=text, voice=spoken_by, seed=seed, phoneme=request.phoneme)
+        utterance = Utterance(text=text, voice=spoken_by, seed=seed, phoneme=request.phoneme, source=request.source)
         return Rendered(utterance, template)
 
     def _text(self, request: SpeechRequest) -> tuple[str, str | None, str]:

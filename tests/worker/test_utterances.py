@@ -33,6 +33,7 @@ def test_a_text_in_its_voice_with_its_seed(utterances: Utterances) -> None:
     plain = utterances.of(request(text="hello"), PRINT)
     assert (plain.utterance.text, plain.utterance.voice.name, plain.utterance.seed) == ("hello", "plain", 16)
     assert plain.template == ""
+    assert plain.utterance.source == "shop"
     chosen = utterances.of(request(text="hello", voice="vip", seed=5, phoneme=True), PRINT).utterance
     assert (chosen.voice.name, chosen.seed, chosen.phoneme) == ("vip", 5, True)
 

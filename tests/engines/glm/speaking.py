@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from streamer.engines.base import Failure, Profile, Speech, Synthesizer, Ticket, Utterance
 from streamer.engines.glm.opening import open_glm
 from streamer.settings import Glm
@@ -51,9 +53,7 @@ class Cloning:
 
     def submit(self, utterance: Utterance) -> Ticket:
         cloned = voice("p24k" if utterance.voice.name == "plain" else "p22k")
-        return self._engine.submit(
-            Utterance(text=utterance.text, voice=cloned, seed=utterance.seed, phoneme=utterance.phoneme)
-        )
+        return self._engine.submit(msgspec.structs.replace(utterance, voice=cloned))
 
     def step(self) -> list[Speech | Failure]:
         return self._engine.step()

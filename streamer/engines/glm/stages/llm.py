@@ -9,7 +9,8 @@ from streamer.engines.glm.flow.job import MOST_FRAMES
 from streamer.engines.glm.llm.decoder import Decoder
 from streamer.engines.glm.llm.job import DecoderJob
 from streamer.engines.glm.pieces import Piece
-from streamer.engines.glm.queues import Queue, Room
+from streamer.engines.glm.queues import Room
+from streamer.engines.glm.scheduler import Scheduler
 from streamer.engines.glm.text.tokenizer import SpecialTokens
 from streamer.errors import EngineError
 
@@ -18,10 +19,10 @@ _LEAST_TOKENS, _MOST_TOKENS = 2, 20
 
 
 class LlmStage:
-    def __init__(self, decoder: Decoder, special: SpecialTokens) -> None:
+    def __init__(self, decoder: Decoder, special: SpecialTokens, scheduler: Scheduler) -> None:
         self._decoder = decoder
         self._special = special
-        self._waiting = Queue()
+        self._scheduler = scheduler
         self._room = Room(decoder.rows)
         self._rows: dict[int, Piece] = {}
         self._working: list[Piece] = []
@@ -31,7 +32,7 @@ class LlmStage:
         return self._working
 
     def add(self, piece: Piece) -> None:
-        self._waiting.add(piece)
+        self._scheduler.add(piece)
 
     def step(self) -> Sequence[Piece]:
         self._join()
@@ -43,10 +44,13 @@ class LlmStage:
             self._rows[row].tokens = tokens
         if ended:
             self._room.went_well()
-        return [self._rows.pop(row) for row in ended]
+        done = [self._rows.pop(row) for row in ended]
+        for piece in done:
+            self._scheduler.leave(piece)
+        return done
 
     def drop(self, ticket: Ticket) -> None:
-        self._waiting.drop(ticket)
+        self._scheduler.drop(ticket)
         for row in [row for row, piece in self._rows.items() if piece.job.ticket == ticket]:
             del self._rows[row]
             self._decoder.drop(row)
@@ -56,9 +60,9 @@ class LlmStage:
 
     def _join(self) -> None:
         """One piece a step, for those that decode wait for its prefill."""
-        if not self._waiting or len(self._rows) >= self._room.admitted or not self._decoder.free:
+        piece = self._scheduler.take(self._room.admitted) if self._decoder.free else None
+        if piece is None:
             return
-        (piece,), _ = self._waiting.take()
         self._working = [piece]
         self._rows[self._decoder.begin(self._job(piece))] = piece
 
