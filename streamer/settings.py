@@ -106,7 +106,8 @@ class Audio(Section):
 class Worker(Section):
     """The worker loop."""
 
-    processes: Count = 1
+    processes: int = Field(1, ge=0, le=64)
+    """Under one supervisor. 0: one a GPU, and one where there is none or the engine takes none."""
     commit_interval: float = Field(0.1, ge=0.01, le=5)
     """Seconds from a durable result to its transaction."""
     commit_results: Count = 10_000

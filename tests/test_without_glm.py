@@ -84,8 +84,8 @@ def test_the_bridge_starts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["synth", "-", "--out", "out"], ["worker", "--process", "0", "--instance", "a"]],
-    ids=["synth", "worker"],
+    [["synth", "-", "--out", "out"], ["worker", "--process", "0", "--instance", "a"], ["worker"]],
+    ids=["synth", "worker", "supervisor"],
 )
 def test_the_engine_itself_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--instance", help="Name of this worker, unique in its group. Default: host name and slot.")
-@click.option("--processes", type=click.IntRange(1, 64), help="Worker processes; instead of worker.processes.")
+@click.option(
+    "--processes", type=click.IntRange(0, 64), help="Worker processes, 0: one a GPU; instead of worker.processes."
+)
 @click.option("--accept-duplicates", is_flag=True, help="Read partitions whose commits are lost from their beginning.")
 @click.option("--accept-loss", is_flag=True, help="Go on where retention has deleted what was not finished.")
 @click.option("--process", type=int, hidden=True, help="Be the process of this slot, without a supervisor.")
@@ -34,28 +36,34 @@ def command(
     """Take requests from Kafka, speak them, commit the results. Prints `ready` once it is a member of its group."""
     if process is not None:
         _work(settings, instance or "", process, accept_duplicates, accept_loss)
-    slots = processes or settings.worker.processes
-    name = instance or socket.gethostname()
-    return _supervise(settings, name if instance or slots > 1 else f"{name}-0", slots)
+    return _supervise(settings, instance, settings.worker.processes if processes is None else processes)
 
 
-def _supervise(settings: Settings, instance: str, slots: int) -> int:
+def _supervise(settings: Settings, instance: str | None, processes: int) -> int:
+    import os
     import subprocess
 
+    from streamer.cli.placement import places
     from streamer.clock import SystemClock
+    from streamer.engines.glm.gpus import Nvml
     from streamer.launch import dying_with_parent
     from streamer.observe.logs import logger
     from streamer.worker.supervisor import Supervisor, arguments
 
-    given = sys.argv[1:]
+    log = logger(settings.log.level, settings.log.format)
+    environment, cores = dict(os.environ), os.cpu_count() or 1
+    placed = places(settings.engine, processes, Nvml(), environment, cores=cores, log=log)
+    given, slots = sys.argv[1:], len(placed)
+    host = socket.gethostname()
+    name = instance or (host if slots > 1 else f"{host}-0")
 
     def start(slot: int, again: bool) -> subprocess.Popen[str]:
         # What an operator accepts holds for the start that he looks at, not for every restart after it.
         wanted = [argument for argument in given if not (again and argument.startswith("--accept-"))]
-        command = arguments([sys.executable, "-m", "streamer", *wanted], instance, slot, slots)
-        return subprocess.Popen(dying_with_parent(command), stdout=subprocess.PIPE, text=True)
+        command = arguments([sys.executable, "-m", "streamer", *wanted], name, slot, slots)
+        variables = {**environment, **placed[slot]}
+        return subprocess.Popen(dying_with_parent(command), stdout=subprocess.PIPE, text=True, env=variables)
 
-    log = logger(settings.log.level, settings.log.format)
     drain_timeout = settings.worker.drain_timeout + settings.worker.revoke_timeout + 5
     supervisor = Supervisor(start, slots, SystemClock(), log, drain_timeout=drain_timeout)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -33,6 +33,11 @@ def _glm(choice: Glm) -> Synthesizer:
     except ImportError as error:
         if error.name is not None and error.name.partition(".")[0] == "streamer":
             raise  # a defect of ours, which no installation mends
-        raise ConfigurationError(
-            [f"engine.name is glm, and its libraries are not installed ({error}): pip install 'streamer[glm]'"]
-        ) from error
+        raise not_installed(error) from error
+
+
+def not_installed(error: ImportError) -> ConfigurationError:
+    """Of the extra `glm`."""
+    return ConfigurationError(
+        [f"engine.name is glm, and its libraries are not installed ({error}): pip install 'streamer[glm]'"]
+    )
