@@ -45,23 +45,24 @@ file = "voices.toml"
 """
 
 
-def prompt() -> bytes:
+def prompt(syllables: int = _SYLLABLES, lead: float = _LEAD) -> bytes:
     """A WAV of 4 s, 24 kHz, mono: sung vowels, whose pitch falls from 190 to 120 Hz and wavers a little.
 
+    Of other `syllables` (0.27 s each) and `lead` (seconds of silence at both ends) it is longer or shorter.
     Each harmonic is as loud as two resonances of the vowel let it be; a raised cosine opens and closes each syllable.
     """
     step = round(RATE * _SYLLABLE)
-    time = np.arange(_SYLLABLES * step) / RATE
+    time = np.arange(syllables * step) / RATE
     pitch = 190.0 - 70.0 * time / time[-1] + 4.0 * np.sin(2 * np.pi * 5.0 * time)
     phase = 2 * np.pi * np.cumsum(pitch) / RATE
-    syllable = np.minimum(np.arange(len(time)) // step, _SYLLABLES - 1)
+    syllable = np.minimum(np.arange(len(time)) // step, syllables - 1)
     formants = np.array(_VOWELS, np.float64)[syllable % len(_VOWELS)]
     sound = np.zeros(len(time))
     for number in range(1, _HARMONICS + 1):
         distance = (number * pitch[:, None] - formants) / (0.12 * formants + 40.0)
         sound += (1 / (1 + distance**2)).sum(axis=1) / number**0.5 * np.sin(number * phase)
     sound *= np.sin(np.pi * (np.arange(len(time)) % step) / step) ** 0.5
-    silence = np.zeros(round(RATE * _LEAD))
+    silence = np.zeros(round(RATE * lead))
     samples = np.concatenate([silence, 0.5 * sound / np.abs(sound).max(), silence])
     buffer = io.BytesIO()
     soundfile.write(buffer, np.round(samples * 32767).astype(np.int16), RATE, format="WAV", subtype="PCM_16")

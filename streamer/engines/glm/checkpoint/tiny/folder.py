@@ -18,17 +18,25 @@ from streamer.engines.glm.checkpoint.tiny.noise import Floats, Noise
 _ALIGNED = 64
 
 
-def make_tiny(root: Path, seed: int = 0) -> None:
-    """Write every file; those that stand there are replaced. The same seed makes the same bytes. Errors: OSError."""
-    for name, data in files(seed).items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.part")
-        part.write_bytes(data)
-        part.replace(path)
+def make_tiny(root: Path, seed: int = 0, *, endless: bool = False) -> None:
+    """Write every file; those that stand there are replaced. The same seed makes the same bytes. Errors: OSError.
+
+    `endless`: the end is never drawn, so that every segment speaks the most that it may.
+    """
+    for name, data in files(seed, endless=endless).items():
+        write(root, name, data)
 
 
-def files(seed: int) -> dict[str, bytes]:
+def write(root: Path, name: str, data: bytes) -> None:
+    """A file of the folder, whole or not at all. Errors: OSError."""
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(data)
+    part.replace(path)
+
+
+def files(seed: int, *, endless: bool = False) -> dict[str, bytes]:
     """Path in the folder → content. The mark comes last: a folder cut short has none."""
     noise = Noise(seed)
     base = tokenizer.ranks()
@@ -36,7 +44,7 @@ def files(seed: int) -> dict[str, bytes]:
     end, pad = added[tokenizer.END], added[tokenizer.PAD]
     first = added[tokenizer.AUDIO.format(0)]
     llama = sizes.llama(-(-(first + sizes.CODES) // _ALIGNED) * _ALIGNED)
-    language = weights.llm(noise, llama, range(first, first + sizes.CODES), end)
+    language = weights.llm(noise, llama, range(first, first + sizes.CODES), end, endless=endless)
     return {
         "vq32k-phoneme-tokenizer/tokenizer.model": tokenizer.rank_file(base),
         "vq32k-phoneme-tokenizer/tokenizer_config.json": _json(tokenizer.tokenizer_config(added), indent=None),

@@ -41,8 +41,8 @@ def llama(vocabulary: int) -> LlamaSizes:
     )
 
 
-def llama_config(sizes: LlamaSizes, *, end: int, pad: int) -> dict[str, Any]:
-    """llm/config.json."""
+def llama_config(sizes: LlamaSizes, *, end: int, pad: int, tied: bool = False) -> dict[str, Any]:
+    """llm/config.json. `tied`: the output matrix is the embedding."""
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -60,7 +60,7 @@ def llama_config(sizes: LlamaSizes, *, end: int, pad: int) -> dict[str, Any]:
         "rope_scaling": None,
         "attention_bias": False,
         "mlp_bias": False,
-        "tie_word_embeddings": False,
+        "tie_word_embeddings": tied,
         "bos_token_id": pad,
         "eos_token_id": end,
         "pad_token_id": pad,
@@ -111,21 +111,21 @@ def feature_config() -> dict[str, Any]:
     }
 
 
-def flow_config() -> str:
+def flow_config(sizes: FlowSizes = FLOW) -> str:
     """flow/config.yaml. Nothing of the class behind the tag exists."""
     return f"""flow: !new:tiny.Flow
   spkr_emb_adaLN: True
   speech_token_cfg: False
   remove_spkr_concat_condition: True
-  mel_dim: {FLOW.mel_dim}
+  mel_dim: {sizes.mel_dim}
   mel_framerate: 50
   input_frame_rate: 25
-  speech_token_dim: {FLOW.speech_token_dim}
-  vocab_size: {FLOW.vocab_size}
-  trans_dim: {FLOW.trans_dim}
-  depth: {FLOW.depth}
-  heads: {FLOW.heads}
-  dim_head: {FLOW.dim_head}
-  ff_mult: {FLOW.ff_mult}
-  conv_layers: {FLOW.conv_layers}
+  speech_token_dim: {sizes.speech_token_dim}
+  vocab_size: {sizes.vocab_size}
+  trans_dim: {sizes.trans_dim}
+  depth: {sizes.depth}
+  heads: {sizes.heads}
+  dim_head: {sizes.dim_head}
+  ff_mult: {sizes.ff_mult}
+  conv_layers: {sizes.conv_layers}
 """

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from streamer.engines.glm.checkpoint.shapes import Shapes
-from streamer.engines.glm.checkpoint.shapes.flow import flow_shapes
-from streamer.engines.glm.checkpoint.shapes.hift import hift_shapes
+from streamer.engines.glm.checkpoint.shapes.flow import FlowSizes, flow_shapes
+from streamer.engines.glm.checkpoint.shapes.hift import HiftSizes, hift_shapes
 from streamer.engines.glm.checkpoint.shapes.llm import OUTPUT, LlamaSizes, llm_shapes
 from streamer.engines.glm.checkpoint.shapes.speech_tokenizer import PREFIX, layer_shapes, speech_tokenizer_shapes
 from streamer.engines.glm.checkpoint.tiny.noise import Floats, Noise
@@ -29,18 +29,18 @@ _CONSTANT, _LEVEL, _TILT = -6.0, -1.5, 0.4
 bin."""
 
 
-def llm(noise: Noise, sizes: LlamaSizes, speech: range, end: int) -> Arrays:
+def llm(noise: Noise, sizes: LlamaSizes, speech: range, end: int, *, endless: bool = False) -> Arrays:
     """Llama. Channel 0 of every embedding is 1 and no layer writes there, so that the output matrix has a bias by it:
-    tokens that are no `speech` are never drawn, and the `end` comes now and then.
+    tokens that are no `speech` are never drawn, and the `end` comes now and then; never where it is to be `endless`.
     """
-    arrays = _noise(noise, "llm", llm_shapes(sizes, tied=False))
+    arrays = drawn(noise, "llm", llm_shapes(sizes, tied=False))
     arrays["model.embed_tokens.weight"][:, 0] = 1
     for name, array in arrays.items():
         if name.endswith(("o_proj.weight", "down_proj.weight")):
             array[0] = 0
     bias = np.full(sizes.vocab_size, _NEVER, np.float32)
     bias[speech.start : speech.stop] = 0
-    bias[end] = _END
+    bias[end] = _NEVER if endless else _END
     arrays[OUTPUT][:, 0] = bias
     return arrays
 
@@ -52,16 +52,16 @@ def speech_tokenizer(noise: Noise) -> Arrays:
     shapes = speech_tokenizer_shapes(WHISPER) | further
     shapes |= {f"{PREFIX}layer_norm.weight": (width,), f"{PREFIX}layer_norm.bias": (width,)}
     shapes["model.decoder.embed_positions.weight"] = (4, width)
-    arrays = _noise(noise, "speech_tokenizer", shapes)
+    arrays = drawn(noise, "speech_tokenizer", shapes)
     arrays[f"{PREFIX}ema_weight"] = arrays[f"{PREFIX}codebook.weight"].copy()
     arrays[f"{PREFIX}ema_count"] = np.ones(WHISPER.quantize_vocab_size, np.float32)
     return arrays
 
 
-def flow(noise: Noise) -> Arrays:
+def flow(noise: Noise, sizes: FlowSizes = FLOW) -> Arrays:
     """The DiT."""
-    arrays = _noise(noise, "flow", flow_shapes(FLOW))
-    half = FLOW.dim_head // 2
+    arrays = drawn(noise, "flow", flow_shapes(sizes))
+    half = sizes.dim_head // 2
     frequencies = [10_000.0 ** (-index / half) for index in range(half)]
     arrays["estimator.rotary_embed.inv_freq"] = np.array(frequencies, np.float32)
     arrays["estimator.proj_out.weight"] *= np.float32(0.2)
@@ -69,9 +69,9 @@ def flow(noise: Noise) -> Arrays:
     return arrays
 
 
-def hift(noise: Noise) -> Arrays:
+def hift(noise: Noise, sizes: HiftSizes = HIFT) -> Arrays:
     """The vocoder: a fundamental around 160 Hz, and a spectrum that stays far from clipping."""
-    arrays = _noise(noise, "hift", hift_shapes(HIFT))
+    arrays = drawn(noise, "hift", hift_shapes(sizes))
     arrays["m_source.l_linear.weight"] = noise("hift/source", (1, 9), 0.5, 2.0)
     arrays["f0_predictor.classifier.weight"] *= np.float32(40.0)
     arrays["f0_predictor.classifier.bias"][:] = _HERTZ
@@ -95,7 +95,8 @@ def speaker(noise: Noise) -> Arrays:
     }
 
 
-def _noise(noise: Noise, part: str, shapes: Shapes) -> Arrays:
+def drawn(noise: Noise, part: str, shapes: Shapes) -> Arrays:
+    """Tensors of these shapes, each drawn by its name within the part."""
     return {name: _one(noise, f"{part}/{name}", shape) for name, shape in shapes.items()}
 
 
