@@ -34,7 +34,7 @@ _CPU = torch.device("cpu")
 class _Unfilled(Llama):
     """Begins at once. Keys and values stay zeros, which cost a step as much as others."""
 
-    def prefill(self, ids: Tensor, cache: KvCache, row: int) -> Tensor:
+    def prefill(self, ids: Tensor, cache: KvCache, row: int, begin: int = 0) -> Tensor:
         return torch.empty(0)
 
 
@@ -68,6 +68,8 @@ def _step(model: Llama, rows: int, live: int) -> Callable[[], object]:
     for segment in range(live):
         # With as many as it may speak at the least, none ends meanwhile.
         decoder.begin(DecoderJob(ids, _SPOKEN, _SPOKEN, CounterDraws(0, segment)))
+    while decoder.filling:
+        decoder.step()
     return decoder.step
 
 

@@ -51,7 +51,7 @@ class Job:
 class Piece:
     """One segment of a job. `tokens` are there after the LLM, `mel` ([80, frames], on the device) after the flow."""
 
-    __slots__ = ("draws", "index", "job", "mel", "tokens")
+    __slots__ = ("draws", "index", "job", "mel", "tokens", "trouble")
 
     def __init__(self, job: Job, index: int, draws: Draws) -> None:
         self.job = job
@@ -59,6 +59,8 @@ class Piece:
         self.draws = draws
         self.tokens: list[int] = []
         self.mel: object = None
+        self.trouble = ""
+        """Why it ended without what the stage makes, if it did: its utterance's failure."""
 
     @property
     def place(self) -> tuple[int, int]:

@@ -20,8 +20,8 @@ def exact() -> None:
 def has_bfloat16(device: torch.device) -> bool:
     """Whether it multiplies bfloat16 by instructions of its own. A CPU without them is slower in it than in float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 @contextmanager

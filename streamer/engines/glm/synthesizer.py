@@ -75,7 +75,11 @@ class GlmSynthesizer:
         parts = self.parts
         self._prepare(reports)
         for piece in self._advance(parts.llm, reports):
-            self._decoded(piece)
+            if piece.trouble:
+                self.cancel(piece.job.ticket)
+                reports.append(Failure(piece.job.ticket, piece.trouble))
+            else:
+                self._decoded(piece)
         for piece in self._advance(parts.flow, reports):
             parts.vocoder.add(piece)
         for piece in self._advance(parts.vocoder, reports):

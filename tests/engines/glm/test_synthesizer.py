@@ -145,6 +145,14 @@ def test_a_text_that_is_long_in_preparation_lets_others_speak(stages: Stages) ->
     assert len(stages.run(60)) == 1
 
 
+def test_a_piece_that_ended_in_trouble_is_its_utterances_failure(stages: Stages) -> None:
+    ticket, other = stages.together(2)
+    stages.llm.pieces[0].trouble = "the LLM's logits are no numbers"
+    reports = stages.run()
+    assert reports[ticket] == Failure(ticket, "the LLM's logits are no numbers")
+    assert isinstance(reports[other], Speech)
+
+
 def test_the_last_two_pieces_of_one_may_come_together(stages: Stages) -> None:
     stages.flow._steps = 40
     (ticket,) = stages.submit("one.two")

@@ -2,10 +2,10 @@
 
 config.py      the sizes, as the checkpoint says      weights.py     its tensors, each to its place
 audio.py       the ids that may follow                rope.py        rotary positions
-cache.py       keys and values of all rows            attention.py   over a prompt, or over the cache by blocks
-products.py    products with a matrix, laid out for a CPU
-layer.py       attention and SwiGLU                   llama.py       all layers: prefill, decode, logits
+cache.py       keys and values of all rows            attention.py   over an input
+products.py    with a matrix, laid out for a CPU      layer.py       attention and SwiGLU
+llama.py       all layers: an input, logits           step.py        all rows, one token further
 choices.py     drawing by each row's own numbers      sampling.py    which token comes next
-job.py         what a row is given                    decoder.py     rows that join and leave
-history.py     what is prompted with, over segments
+rows.py        what each row stands at                decoder.py     rows that join and leave
+job.py         what a row is given                    history.py     what is prompted with, over segments
 """

@@ -38,6 +38,11 @@ class Choices:
         else:
             self._choosers[row] = given
 
+    @property
+    def by_generators(self) -> bool:
+        """Whether some row's draws are made by a generator on the host, which no captured step could ask."""
+        return bool(self._choosers)
+
     def leave(self, row: int) -> None:
         self._choosers.pop(row, None)
 

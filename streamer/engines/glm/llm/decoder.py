@@ -1,29 +1,60 @@
 """Many segments decoded at once: rows join and leave at every step, the shape stays the same.
 
-A row is computed in shapes that follow from itself: its input in the bucket of its own length, its tokens in steps of
-always all rows, of which the empty ones compute for nobody. So what shares the batch changes no bit.
+A row is computed in shapes that follow from itself: its input in stretches that are cut by its own length, its tokens
+in steps of always all rows, of which the empty ones compute for nobody. So what shares the batch changes no bit.
 
-All but keys and values is kept on the host, whence it goes to the device once a step: a few numbers a row.
+What a step needs lies on the device. On a GPU it is one captured graph, and the next one is launched before the host
+has looked at what the last one drew: the host is a step behind, and the device knows by itself who has ended.
 """
 
 from __future__ import annotations
 
 from bisect import insort
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
+from streamer.engines.glm.arrivals import Arrival
+from streamer.engines.glm.captured import Captured
 from streamer.engines.glm.llm.choices import Choices
 from streamer.engines.glm.llm.job import DecoderJob
 from streamer.engines.glm.llm.llama import Llama
-from streamer.engines.glm.llm.sampling import WINDOW, Sampling, Situation
+from streamer.engines.glm.llm.rows import SPOILED, Rows
+from streamer.engines.glm.llm.sampling import Sampling
+from streamer.engines.glm.llm.step import DecodeStep
 from streamer.engines.glm.shapes import bucket
 from streamer.errors import EngineError
 
-_TOKEN, _POSITION, _STEP, _MINIMUM, _LIVE, _WINDOW = range(6)
-"""Columns of the state. The window comes last, for it has several."""
+STRETCH = 256
+"""Positions of an input that are computed at once, between two tokens of those who speak already. A part of what the
+bits depend on."""
+
+
+class _Occupant:
+    """Who is in a row."""
+
+    __slots__ = ("job", "known", "spoken")
+
+    def __init__(self, job: DecoderJob) -> None:
+        self.job = job
+        self.known = 0
+        """Ids of its input that are in the cache."""
+        self.spoken: list[int] = []
+
+    @property
+    def left(self) -> int:
+        """Ids that are to be computed before it speaks: all but the last, which is the first that is decoded."""
+        return len(self.job.ids) - 1 - self.known
+
+
+class _Flight(NamedTuple):
+    """A step that was launched."""
+
+    drawn: Arrival
+    rows: dict[int, _Occupant]
+    """Who spoke in it."""
 
 
 class Decoder:
@@ -34,55 +65,64 @@ class Decoder:
         self.rows, self.positions = rows, positions
         self._model, self._sampling = model, sampling
         self._cache = model.cache(rows, positions)
+        self._step = DecodeStep(model, self._cache)
         self._choices = Choices(rows, positions, model.columns.ids, model.config.vocab_size, model.device)
-        self._ids = np.array(model.columns.ids)
+        self._state = Rows(rows, model.columns, model.device)
+        self._drawn = torch.zeros(rows, dtype=torch.int64, device=model.device)
+        self._captured = Captured(self._compute, model.device)
+        self._behind = 1 if model.device.type == "cuda" else 0
+        """Steps that may be under way while the host goes on."""
         self._free = list(range(rows))
-        self._spoiled: set[int] = set()
-        self._maximum = np.zeros(rows, np.int64)
-        self._spoken = np.zeros((rows, positions), np.int64)
-        self._state = np.zeros((rows, _WINDOW + WINDOW), np.int64)
+        self._filling: deque[int] = deque()
+        self._live: dict[int, _Occupant] = {}
+        self._occupants: dict[int, _Occupant] = {}
+        self._flights: deque[_Flight] = deque()
+        self.at_work: Sequence[int] = ()
+        """Rows that the step under way is about, or the one that just raised."""
 
     @property
     def free(self) -> int:
         """Rows that are empty."""
         return len(self._free)
 
-    @torch.inference_mode()
+    @property
+    def filling(self) -> int:
+        """Rows whose input is not computed yet."""
+        return len(self._filling)
+
     def begin(self, job: DecoderJob) -> int:
-        """Compute its input, all but the last id, which is the first that is decoded. Its row.
+        """Take a row for it. Its input is computed by the next steps, stretch by stretch, one after the other.
 
         Errors: EngineError, before anything is touched, where no row is free or the job cannot be.
         """
         self._check(job)
-        row = self._free[0]
-        if known := len(job.ids) - 1:
-            ids = torch.zeros(min(bucket(known), self._cache.positions), dtype=torch.int64)
-            ids[:known] = torch.tensor(job.ids[:-1])
-            self._model.prefill(ids.to(self._model.device), self._cache, row)
-        self._choices.enter(row, job.draws, job.maximum)
-        del self._free[0]
-        self._maximum[row] = job.maximum
-        self._state[row, :_WINDOW] = job.ids[-1], known, 0, job.minimum, True
-        self._state[row, _WINDOW:] = -1
+        row = self._free.pop(0)
+        self._occupants[row] = _Occupant(job)
+        self._filling.append(row)
         return row
 
     @torch.inference_mode()
-    def step(self) -> dict[int, list[int]]:
-        """One token for every row. The speech tokens, counted from 0, of the rows that ended, which are free again.
+    def step(self) -> dict[int, list[int] | None]:
+        """A stretch of one input, and one token for every row that speaks.
 
-        Errors: EngineError where the model's numbers are no numbers. After any error the rows are as they were.
+        The speech tokens, counted from 0, of the rows that ended, which are free again; None of one whose logits were
+        no numbers. After an error the rows are as they were, and `at_work` names those that it may be about.
         """
-        silent = np.flatnonzero((self._state[:, _LIVE] == 1) & (self._maximum == 0))
-        ended = {int(row): self._leave(int(row)) for row in silent}
-        if self.free < self.rows:
-            ended |= self._advance(self._draw())
+        ended = self._fill()
+        self.at_work = sorted(self._live)
+        if self._live:
+            self._launch()
+        behind = self._behind if self._live else 0
+        while len(self._flights) > behind:
+            ended |= self._land(self._flights.popleft())
         return ended
 
     def drop(self, row: int) -> None:
         """Nobody waits for it any more. Errors: EngineError where it is empty."""
-        if not self._state[row, _LIVE]:
+        if row not in self._occupants:
             raise EngineError(f"row {row} of the decoder is empty")
-        self._leave(row)
+        with torch.inference_mode():
+            self._leave(row)
 
     def _check(self, job: DecoderJob) -> None:
         vocabulary = self._model.config.vocab_size
@@ -100,53 +140,78 @@ class Decoder:
         if min(job.ids) < 0 or max(job.ids) >= vocabulary:
             raise EngineError(f"ids lie between {min(job.ids)} and {max(job.ids)}; the LLM knows {vocabulary}")
 
-    def _draw(self) -> NDArray[np.int64]:
-        """A pass over all rows and a column for each, [R]."""
-        state = torch.tensor(self._state, device=self._model.device)
-        longest = int(self._state[:, _POSITION].max())
-        hidden = self._model.decode(state[:, _TOKEN], state[:, _POSITION], longest, self._cache)
-        logits = self._model.logits(hidden)
-        columns = self._sampling(logits, self._situation(state), self._choices)
-        # One transfer for both: what was drawn, and whether it means anything.
-        drawn: NDArray[np.int64] = torch.where(logits.amax(1).isfinite(), columns, -1).cpu().numpy()
-        if spoiled := [int(row) for row in np.flatnonzero((drawn < 0) & (self._state[:, _LIVE] == 1))]:
-            self._spoiled.update(spoiled)
-            raise EngineError(f"the LLM's logits of rows {spoiled} are no numbers")
-        return drawn
+    def _fill(self) -> dict[int, list[int] | None]:
+        """Compute a stretch of the oldest input. Who has nothing to say ended."""
+        if not self._filling:
+            return {}
+        row = self._filling[0]
+        occupant = self._occupants[row]
+        self.at_work = [row]
+        if occupant.left:
+            self._stretch(row, occupant)
+        if occupant.left:
+            return {}
+        if occupant.job.maximum == 0:
+            return {row: self._leave(row)}
+        job = occupant.job
+        self._choices.enter(row, job.draws, job.maximum)
+        self._state.enter(row, job.ids[-1], len(job.ids) - 1, job.minimum, job.maximum)
+        self._live[row] = occupant
+        self._filling.popleft()
+        return {}
 
-    def _situation(self, state: Tensor) -> Situation:
-        step = state[:, _STEP]
-        return Situation(
-            live=state[:, _LIVE] == 1,
-            step=step,
-            early=step < state[:, _MINIMUM],
-            window=state[:, _WINDOW:],
-            end=self._model.columns.end,
-        )
+    def _stretch(self, row: int, occupant: _Occupant) -> None:
+        """Padded to its bucket; what lies behind the input is overwritten before anything reads it."""
+        known, count = occupant.known, min(occupant.left, STRETCH)
+        ids = torch.zeros(min(bucket(count), self._cache.positions - known), dtype=torch.int64)
+        ids[:count] = torch.tensor(occupant.job.ids[known : known + count])
+        self._model.prefill(ids.to(self._model.device), self._cache, row, known)
+        occupant.known += count
 
-    def _advance(self, columns: NDArray[np.int64]) -> dict[int, list[int]]:
-        """Put down what was drawn. What those rows spoke that ended."""
+    def _launch(self) -> None:
+        if self._choices.by_generators:
+            self._compute()
+        else:
+            self._captured()
+        self._flights.append(_Flight(Arrival(self._drawn), dict(self._live)))
+
+    def _compute(self) -> None:
+        """A pass over all rows and a column for each. What rows stand at changes last: an error leaves them as they
+        were."""
         state = self._state
-        live = state[:, _LIVE] == 1
-        speaks = np.flatnonzero(live & (columns != self._model.columns.end))
-        spoken = columns[speaks]
-        self._spoken[speaks, state[speaks, _STEP]] = spoken
-        state[speaks, _TOKEN] = self._ids[spoken]
-        state[speaks, _POSITION] += 1
-        state[speaks, _STEP] += 1
-        state[speaks, _WINDOW:-1] = state[speaks, _WINDOW + 1 :]
-        state[speaks, -1] = spoken
-        done = live & ((columns == self._model.columns.end) | (state[:, _STEP] >= self._maximum))
-        return {int(row): self._leave(int(row)) for row in np.flatnonzero(done)}
+        logits = self._step.run(state.tokens, state.positions())
+        columns = self._sampling(logits, state.situation(), self._choices)
+        drawn = torch.where(logits.amax(1).isfinite(), columns, SPOILED)
+        self._drawn.copy_(drawn)
+        state.advance(drawn)
+
+    def _land(self, flight: _Flight) -> dict[int, list[int] | None]:
+        """Note what was said. What those rows spoke that ended."""
+        (drawn,) = flight.drawn.take()
+        columns: list[int] = drawn.tolist()
+        ended: dict[int, list[int] | None] = {}
+        for row, occupant in flight.rows.items():
+            if self._live.get(row) is not occupant:
+                continue  # it ended in the step before this one, or was dropped
+            column = columns[row]
+            if column == SPOILED:
+                self._leave(row)
+                # What is masked may be multiplied by zero, which would make no number a number again.
+                self._cache.clear(row)
+                ended[row] = None
+                continue
+            if column != self._model.columns.end:
+                occupant.spoken.append(column - self._model.columns.audio)
+            if column == self._model.columns.end or len(occupant.spoken) >= occupant.job.maximum:
+                ended[row] = self._leave(row)
+        return ended
 
     def _leave(self, row: int) -> list[int]:
-        """Empty it: it goes on at position 0, for nobody. What it spoke."""
-        spoken: list[int] = (self._spoken[row, : self._state[row, _STEP]] - self._model.columns.audio).tolist()
-        self._state[row] = 0
+        """Empty it. What it spoke."""
+        occupant = self._occupants.pop(row)
+        if self._live.pop(row, None) is None:
+            self._filling.remove(row)
+        self._state.leave(row)
         self._choices.leave(row)
-        if row in self._spoiled:
-            # What is masked is multiplied by zero, which would make no number a number again.
-            self._cache.clear(row)
-            self._spoiled.remove(row)
         insort(self._free, row)
-        return spoken
+        return occupant.spoken

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from streamer.engines.glm.llm.attention import Attention
-from streamer.engines.glm.llm.cache import KvCache, Reach
+from streamer.engines.glm.llm.cache import KvCache
 from streamer.engines.glm.llm.config import LlamaConfig
 from streamer.engines.glm.llm.products import multiplied, packed
 from streamer.engines.glm.llm.rope import Angles
@@ -23,15 +23,10 @@ class Layer:
         self.gate_up = torch.empty(2 * inner, hidden, dtype=dtype, device=device)
         self.down = torch.empty(hidden, inner, dtype=dtype, device=device)
 
-    def prefill(self, inputs: Tensor, angles: Angles, cache: KvCache, row: int) -> Tensor:
-        """[T, hidden] → [T, hidden]."""
+    def prefill(self, inputs: Tensor, angles: Angles, cache: KvCache, row: int, begin: int = 0) -> Tensor:
+        """[T, hidden] → [T, hidden], of the positions from `begin` on."""
         normed = rms_norm(inputs, self.before_attention, self._epsilon)
-        return self._feed_forward(inputs + self.attention.prefill(normed, angles, cache, row))
-
-    def decode(self, inputs: Tensor, angles: Angles, cache: KvCache, reach: Reach) -> Tensor:
-        """[R, hidden] → [R, hidden]."""
-        normed = rms_norm(inputs, self.before_attention, self._epsilon)
-        return self._feed_forward(inputs + self.attention.decode(normed, angles, cache, reach))
+        return self._feed_forward(inputs + self.attention.prefill(normed, angles, cache, row, begin))
 
     def pack(self, rows: int) -> None:
         """Lay out its matrices for batches of `rows`."""

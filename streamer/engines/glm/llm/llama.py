@@ -22,7 +22,7 @@ from streamer.errors import CheckpointError, EngineError
 
 
 class Llama:
-    """Weights, and one pass over them. What rows hold is in a `KvCache`, which `cache` makes."""
+    """Weights, and a pass of an input over them (of a token: step.py). What rows hold is in a `KvCache`."""
 
     def __init__(self, config: LlamaConfig, columns: Columns, device: torch.device, dtype: torch.dtype) -> None:
         """The weights are yet to be given. `columns`: of the logits."""
@@ -67,23 +67,16 @@ class Llama:
             layer.pack(rows)
         self.output = packed(self.output, rows)
 
-    def prefill(self, ids: Tensor, cache: KvCache, row: int) -> Tensor:
-        """A row's first positions, [T] int64, into the cache; what the last layer makes of them, [T, hidden].
+    def prefill(self, ids: Tensor, cache: KvCache, row: int, begin: int = 0) -> Tensor:
+        """A stretch of a row's positions from `begin` on, [T] int64, into the cache; what the last layer makes of it,
+        [T, hidden]. What lies before `begin` is there already.
 
         Each position sees itself and those before it, so that padding at the end changes nothing.
         """
         inputs = functional.embedding(ids, self.embedding)
-        angles = self.angles(len(ids))
+        angles = Angles(*(part[begin:] for part in self.angles(begin + len(ids))))
         for layer in self.layers:
-            inputs = layer.prefill(inputs, angles, cache, row)
-        return inputs
-
-    def decode(self, ids: Tensor, positions: Tensor, longest: int, cache: KvCache) -> Tensor:
-        """One id of every row at its position, both [R] int64 → [R, hidden]. `longest`: the largest position."""
-        inputs = functional.embedding(ids, self.embedding)
-        angles, reach = self._rope.at(positions), cache.reach(positions, longest)
-        for layer in self.layers:
-            inputs = layer.decode(inputs, angles, cache, reach)
+            inputs = layer.prefill(inputs, angles, cache, row, begin)
         return inputs
 
     def final(self, hidden: Tensor) -> Tensor:

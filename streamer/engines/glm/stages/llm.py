@@ -25,23 +25,30 @@ class LlmStage:
         self._scheduler = scheduler
         self._room = Room(decoder.rows)
         self._rows: dict[int, Piece] = {}
-        self._working: list[Piece] = []
+        self._joining: Piece | None = None
 
     @property
     def working(self) -> Sequence[Piece]:
-        return self._working
+        if self._joining is not None:
+            return [self._joining]
+        rows = (row for row in self._decoder.at_work if row in self._rows)
+        return sorted((self._rows[row] for row in rows), key=lambda piece: piece.place)
 
     def add(self, piece: Piece) -> None:
         self._scheduler.add(piece)
 
     def step(self) -> Sequence[Piece]:
+        self._joining = None
         self._join()
         if not self._rows:
             return ()
-        self._working = sorted(self._rows.values(), key=lambda piece: piece.place)
         ended = self._decoder.step()
         for row, tokens in ended.items():
-            self._rows[row].tokens = tokens
+            piece = self._rows[row]
+            if tokens is None:
+                piece.trouble = "the LLM's logits are no numbers"
+            else:
+                piece.tokens = tokens
         if ended:
             self._room.went_well()
         done = [self._rows.pop(row) for row in ended]
@@ -59,12 +66,13 @@ class LlmStage:
         self._room.squeeze(len(self._rows))
 
     def _join(self) -> None:
-        """One piece a step, for those that decode wait for its prefill."""
+        """One piece a step: of as many inputs as that, a stretch is computed between two tokens of the others."""
         piece = self._scheduler.take(self._room.admitted) if self._decoder.free else None
         if piece is None:
             return
-        self._working = [piece]
+        self._joining = piece  # of an error in here, it alone is the reason
         self._rows[self._decoder.begin(self._job(piece))] = piece
+        self._joining = None
 
     def _job(self, piece: Piece) -> DecoderJob:
         """Input: prompt text, text, begin of audio, prompt speech.

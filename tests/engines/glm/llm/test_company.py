@@ -19,6 +19,7 @@ from streamer.engines.glm.llm.decoder import Decoder
 from streamer.engines.glm.llm.job import DecoderJob
 from streamer.engines.glm.llm.llama import Llama
 from streamer.engines.glm.llm.sampling import SAMPLINGS, Situation
+from streamer.engines.glm.llm.step import DecodeStep
 from tests.engines.glm.llm.models import BF16, FP32, SIZES, WIDE, same, seeded, some_ids
 
 _ROWS = 4
@@ -65,7 +66,8 @@ class Recorder:
         return row
 
     def step(self) -> dict[int, Spoken]:
-        return {row: Spoken(self._logits.pop(row), tokens) for row, tokens in self.decoder.step().items()}
+        ended = self.decoder.step().items()
+        return {row: Spoken(self._logits.pop(row), tokens) for row, tokens in ended if tokens is not None}
 
     def run(self, piece: Piece) -> Spoken:
         row = self.begin(piece)
@@ -75,7 +77,8 @@ class Recorder:
 
     def _record(self, logits: Tensor, situation: Situation, choices: Choices) -> Tensor:
         for row, kept in self._logits.items():
-            kept.append(logits[row].clone())
+            if situation.live[row]:
+                kept.append(logits[row].clone())
         return self._sampling(logits, situation, choices)
 
 
@@ -166,14 +169,16 @@ def test_a_prompt_is_computed_in_the_shape_of_its_own_length(monkeypatch: pytest
     shapes = _shapes(monkeypatch, model, "prefill")
     recorder = Recorder(model, "ras")
     for length in (2, 33, 34, 520):
-        recorder.begin(Piece(length, 1))
-    assert shapes == [(32,), (32,), (64,), (576,)]
+        recorder.begin(Piece(length, 9))
+    for _ in range(6):
+        recorder.step()
+    assert shapes == [(32,), (32,), (64,), (256,), (256,), (32,)]
 
 
 def test_steps_are_computed_in_one_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     model = _model(False, FP32)
-    shapes = _shapes(monkeypatch, model, "decode")
     recorder = Recorder(model, "ras")
+    shapes = _shapes(monkeypatch, recorder.decoder._step, "run")
     for piece in (Piece(5, 4), Piece(9, 2), Piece(7, 8)):
         recorder.begin(piece)
     while recorder.decoder.free < _ROWS:
@@ -181,7 +186,7 @@ def test_steps_are_computed_in_one_shape(monkeypatch: pytest.MonkeyPatch) -> Non
     assert set(shapes) == {(_ROWS,)}
 
 
-def _shapes(monkeypatch: pytest.MonkeyPatch, model: Llama, method: str) -> list[tuple[int, ...]]:
+def _shapes(monkeypatch: pytest.MonkeyPatch, model: Llama | DecodeStep, method: str) -> list[tuple[int, ...]]:
     """Of the ids that it is called with from now on."""
     called: Callable[..., Tensor] = getattr(model, method)
     shapes: list[tuple[int, ...]] = []

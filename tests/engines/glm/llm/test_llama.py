@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from streamer.engines.glm.llm.cache import BLOCK
+from streamer.engines.glm.llm.step import DecodeStep
 from streamer.errors import EngineError
 from tests.engines.glm.golden import arrays
 from tests.engines.glm.llm.models import BF16, CPU, EVERYTHING, FP32, SIZES, SPEECH, golden, seeded, some_ids
@@ -19,27 +20,31 @@ def _golden(key: str) -> Tensor:
     return torch.from_numpy(arrays("llm")[key])
 
 
-@pytest.fixture(params=["prefill", "decode"])
-def hidden(request: pytest.FixtureRequest) -> Tensor:
-    """What the last layer makes of the golden input, [121, hidden]: by one pass, or the last 50 step by step."""
+@pytest.fixture(params=["prefill", "stretches", "decode"])
+def final(request: pytest.FixtureRequest) -> Tensor:
+    """What the last norm makes of the golden input, [121, hidden]: by one pass, in two, or the last 50 step by step."""
     model, ids = golden(EVERYTHING), _golden("input_ids")
     cache = model.cache(ROWS, 256)
     if request.param == "prefill":
-        return model.prefill(ids, cache, ROW)
-    made = [model.prefill(ids[:71], cache, ROW)]
+        return model.final(model.prefill(ids, cache, ROW))
+    made = [model.final(model.prefill(ids[:71], cache, ROW))]
+    if request.param == "stretches":
+        made.append(model.final(model.prefill(ids[71:], cache, ROW, 71)))
+        return torch.cat(made)
+    step = DecodeStep(model, cache)
     for position in range(71, len(ids)):
-        given, places = torch.zeros(ROWS, dtype=torch.int64), torch.zeros(ROWS, dtype=torch.int64)
+        given, places = torch.zeros(ROWS, dtype=torch.int64), torch.full((ROWS,), -1)
         given[ROW], places[ROW] = ids[position], position
-        made.append(model.decode(given, places, position, cache)[ROW : ROW + 1])
+        made.append(step.final(given, places)[ROW : ROW + 1].clone())
     return torch.cat(made)
 
 
-def test_the_last_norm_is_the_references(hidden: Tensor) -> None:
-    torch.testing.assert_close(golden(EVERYTHING).final(hidden), _golden("final_hidden"), atol=1e-4, rtol=0)
+def test_the_last_norm_is_the_references(final: Tensor) -> None:
+    torch.testing.assert_close(final, _golden("final_hidden"), atol=1e-4, rtol=0)
 
 
-def test_logits_are_the_references(hidden: Tensor) -> None:
-    logits = golden(EVERYTHING).logits(hidden)
+def test_logits_are_the_references(final: Tensor) -> None:
+    logits = functional.linear(final, golden(EVERYTHING).output)
     torch.testing.assert_close(logits[-11:], _golden("logits_last11"), atol=1e-4, rtol=0)
     columns = logits[:, _golden("logits_columns")]
     torch.testing.assert_close(columns, _golden("logits_at_columns"), atol=1e-4, rtol=0)
@@ -47,10 +52,10 @@ def test_logits_are_the_references(hidden: Tensor) -> None:
     assert torch.equal(logits.argmax(1), _golden("argmax"))
 
 
-def test_the_kept_columns_are_those_of_all_logits(hidden: Tensor) -> None:
+def test_the_kept_columns_are_those_of_all_logits(final: Tensor) -> None:
     columns = torch.tensor(golden(SPEECH).columns.ids)
-    whole = golden(EVERYTHING).logits(hidden)
-    torch.testing.assert_close(golden(SPEECH).logits(hidden), whole[:, columns], atol=1e-4, rtol=0)
+    whole = functional.linear(final, golden(EVERYTHING).output)
+    torch.testing.assert_close(functional.linear(final, golden(SPEECH).output), whole[:, columns], atol=1e-4, rtol=0)
     assert torch.equal(golden(SPEECH).output, golden(EVERYTHING).output[columns])
 
 
@@ -87,7 +92,7 @@ def test_a_step_goes_on_where_the_prompt_ends(length: int) -> None:
     cache = model.cache(1, 3 * BLOCK)
     whole = model.logits(model.prefill(ids, cache, 0)[-1:])
     model.prefill(ids[:-1], cache, 0)
-    step = model.logits(model.decode(ids[-1:], torch.tensor([length]), length, cache))
+    step = DecodeStep(model, cache).run(ids[-1:], torch.tensor([length]))
     torch.testing.assert_close(step, whole, atol=1e-4, rtol=0)
 
 

@@ -1,0 +1,45 @@
+"""Work of one shape, launched over and over: as a CUDA graph on a GPU, where launching its kernels one by one takes
+longer than they run; elsewhere just called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+_WARMING = 3
+"""Calls before the capture: libraries choose kernels and take their memory at the first."""
+
+
+class Captured:
+    """`work` reads and writes tensors that stay where they are, and asks nothing of the device.
+
+    It is called a few times when it is captured: what it does then must do no harm. `pool`: memory that graphs share
+    which never run at the same time.
+    """
+
+    def __init__(self, work: Callable[[], None], device: torch.device, pool: Any = None) -> None:
+        self._work = work
+        self._graph = self._capture(device, pool) if device.type == "cuda" else None
+
+    def __call__(self) -> None:
+        """On the current stream."""
+        if self._graph is None:
+            self._work()
+        else:
+            self._graph.replay()
+
+    @torch.inference_mode()
+    def _capture(self, device: torch.device, pool: Any) -> torch.cuda.CUDAGraph:
+        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
+            for _ in range(_WARMING):
+                self._work()
+        torch.cuda.current_stream(device).wait_stream(stream)
+        torch.cuda.synchronize(device)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=pool):
+            self._work()
+        return graph
