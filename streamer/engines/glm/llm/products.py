@@ -30,7 +30,7 @@ def packed(weight: Tensor, rows: int) -> Tensor:
     It stays as it is on a GPU, and where oneDNN rounds a row of such a batch by its place in it (seen with 7, 8, 9 and
     32 rows): dense products of as many rows need not do so.
     """
-    if weight.device.type != "cpu" or not torch._C.has_mkldnn:
+    if weight.device.type != "cpu" or not torch._C._has_mkldnn:
         return weight
     if weight.dtype == torch.bfloat16 and not has_bfloat16(weight.device):
         return weight
