@@ -1,0 +1,1 @@
+"""The engine glm against the way in which GLM-TTS is served elsewhere: one utterance after the other."""
