@@ -50,6 +50,7 @@ ONLY_IN = {
     "starlette": ("streamer.bridge",),
     "uvicorn": ("streamer.bridge",),
     **dict.fromkeys(GLM, ("streamer.engines.glm",)),
+    "triton": ("streamer.engines.glm.kernels",),
     "jinja2": ("streamer.render",),
     "obstore": ("streamer.store",),
 }
@@ -135,6 +136,8 @@ def test_nobody_imports_what_it_must_not() -> None:
         ("streamer.render.numerals_zh", "import tn.chinese.normalizer", True),
         ("streamer.engines.glm.text.front", "import tn.chinese.normalizer", False),
         ("streamer.engines.glm.flow", "import torch", False),
+        ("streamer.engines.glm.llm.layer", "import triton.language as tl", True),
+        ("streamer.engines.glm.kernels.triton_norm", "import triton.language as tl", False),
         ("streamer.kafka.confluent", "import confluent_kafka", False),
         ("streamer.worker.loop", "from streamer.engines.base import Synthesizer", False),
         ("streamer.worker.loop", "from streamer.engines import base", False),

@@ -44,7 +44,8 @@ class StepKernels(Protocol):
     """R rows, H query heads, K KV heads of D channels, P positions of the cache (whole blocks).
 
     `positions`: [R] int64 or int32 on the device, where each row's newest key belongs, below P. A negative one is that
-    of a row which takes no part: nothing of its cache is read or written, and what comes out for it is zero.
+    of a row which takes no part: nothing of its cache is read or written, its queries mean nothing, and its attention
+    is zero.
     """
 
     def rotate_and_store(

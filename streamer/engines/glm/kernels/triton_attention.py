@@ -107,6 +107,7 @@ def _see_block(
     top = tl.full([TILE_GROUP], float("-inf"), tl.float32)
     total = tl.zeros([TILE_GROUP], tl.float32)
     result = tl.zeros([TILE_GROUP, HEAD], tl.float32)
+    # Every tile has a live key, so that the maximum is always a number.
     for start in range(begin, tl.minimum(begin + BLOCK, position + 1), TILE):
         places = start + tl.arange(0, TILE)
         live = places <= position
@@ -160,6 +161,7 @@ def _join_blocks(
             # A dead one weighs exactly nothing, and what its scratch holds is not read.
             weight = tl.exp(tl.load(largest + block, mask=is_live, other=float("-inf")) - top)
             total += weight * tl.load(sums + block, mask=is_live, other=0.0)
-            result += weight * tl.load(seen + block * HEAD + channels, mask=is_live & (channels < HEAD), other=0.0)
-    joined = tl.where(live > 0, result / total, 0.0)
+            result += weight * tl.load(seen + block * HEAD + channels, mask=is_live, other=0.0)
+    # A row that takes no part has nothing to be divided.
+    joined = result / tl.where(live > 0, total, 1.0)
     tl.store(out + number * HEAD + channels, joined.to(out.dtype.element_ty))

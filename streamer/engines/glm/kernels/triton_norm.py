@@ -34,11 +34,13 @@ def _add_rms_norm(
     inside = channels < WIDTH
     row = tl.program_id(0).to(tl.int64) * WIDTH + channels
     numbers = tl.load(residual + row, mask=inside, other=0.0).to(tl.float32)
+    # Fetched before it is needed, so that the sum does not wait twice for memory.
+    weights = tl.load(weight + channels, mask=inside, other=0.0).to(tl.float32)
     if ADDS:
         added = numbers + tl.load(delta + row, mask=inside, other=0.0).to(tl.float32)
         rounded = added.to(residual.dtype.element_ty)
         tl.store(residual + row, rounded, mask=inside)
         numbers = rounded.to(tl.float32)
     scale = tl.rsqrt(tl.sum(numbers * numbers, 0) / WIDTH + EPSILON)
-    normed = numbers * scale * tl.load(weight + channels, mask=inside, other=0.0).to(tl.float32)
+    normed = numbers * scale * weights
     tl.store(out + row, normed.to(out.dtype.element_ty), mask=inside)

@@ -1,0 +1,42 @@
+"""The kernels' contract, by torch's own operations."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from streamer.engines.glm.kernels.base import StepKernels
+from streamer.engines.glm.kernels.opening import open_kernels
+from streamer.engines.glm.kernels.plain import PlainKernels
+from tests.engines.glm.kernels.contract import AttentionContract, NormContract, RotationContract, SwigluContract
+
+
+class _Plain:
+    @pytest.fixture
+    def kernels(self) -> StepKernels:
+        return PlainKernels()
+
+    @pytest.fixture
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+
+class TestAttention(_Plain, AttentionContract):
+    pass
+
+
+class TestRotation(_Plain, RotationContract):
+    pass
+
+
+class TestSwiglu(_Plain, SwigluContract):
+    pass
+
+
+class TestNorm(_Plain, NormContract):
+    pass
+
+
+@pytest.mark.parametrize(("device", "head"), [("cpu", 128), ("cuda", 24), ("cuda", 8)])
+def test_it_is_what_is_left_where_triton_does_not_fit(device: str, head: int) -> None:
+    assert isinstance(open_kernels(torch.device(device), head), PlainKernels)
