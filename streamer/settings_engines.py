@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from streamer.resources import folder
-from streamer.settings_section import Count, Seconds, Section
+from streamer.settings_section import Count, Seconds, Section, Share
 
 _SHA256 = re.compile("[0-9a-f]{64}").fullmatch
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?").fullmatch
@@ -50,8 +50,8 @@ class Schedule(Section):
 
 
 class Glm(Section):
-    """GLM-TTS in this process. All but `checkpoint`, `cache`, `schedule` and `step_limit` are part of the engine's
-    revision, as far as they change a byte."""
+    """GLM-TTS in this process. All but `checkpoint`, `memory_share`, `cache`, `schedule` and `step_limit` are part of
+    the engine's revision, as far as they change a byte."""
 
     checkpoint: str = ""
     """Folder of the official weights, as `streamer models pull` makes it."""
@@ -71,6 +71,9 @@ class Glm(Section):
     llm_precision: Literal["fp32", "bf16"] = "fp32"
     flow_precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     vocoder_precision: Literal["fp32", "tf32"] = "fp32"
+    memory_share: Share = 0.9
+    """Of the GPU's memory, on a CPU of the machine's: the most that this process may take. A profile that needs more is
+    refused at the start."""
     threads: int = Field(0, ge=0)
     """On a CPU. 0: as many as torch takes, which differs between machines, and with it the revision."""
     phoneme: bool = False

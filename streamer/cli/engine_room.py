@@ -36,7 +36,7 @@ def engine_room(settings: Settings, codecs: Codecs, clock: Clock, log: Log, metr
     voices = Voices.load(settings.voices.file)
     events = Events.load(settings.events.file, voices)
     store = open_store(settings.store)
-    engine_thread = EngineThread(lambda: open_engine(settings.engine, clock), clock)
+    engine_thread = EngineThread(lambda: open_engine(settings.engine, clock, log), clock)
     engine = engine_thread.start()
     liveness = Liveness(clock)
     pool = ThreadPool(settings.store.threads, clock, metrics.store_seconds)

@@ -15,11 +15,15 @@ from streamer.engines.glm.checkpoint.digest import checkpoint_digest
 from streamer.engines.glm.checkpoint.layout import Layout
 from streamer.engines.glm.draws import CounterDraws, Draws, ReferenceDraws
 from streamer.engines.glm.flow.flow import Flow
+from streamer.engines.glm.gpus import Nvml
 from streamer.engines.glm.joining import Joining
+from streamer.engines.glm.llm.audio import columns_of
 from streamer.engines.glm.llm.decoder import Decoder
 from streamer.engines.glm.llm.llama import Llama
 from streamer.engines.glm.llm.products import rounded_alike
 from streamer.engines.glm.llm.sampling import SAMPLINGS
+from streamer.engines.glm.memory_plan import Plan, gigabytes
+from streamer.engines.glm.memory_room import admitted, sizes_of, tell
 from streamer.engines.glm.precision import exact
 from streamer.engines.glm.revision import revision
 from streamer.engines.glm.scheduler import Scheduler
@@ -41,7 +45,9 @@ _DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
 
 
 def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
-    """Read the checkpoint, all of it. Errors: CheckpointError, ConfigurationError (a device that is not there)."""
+    """Read the checkpoint, all of it. Errors: CheckpointError, ConfigurationError (a device that is not there, or whose
+    memory is too small), EngineError (others hold that memory)."""
+    log = log or logger("warning")
     device = open_device(settings.device)
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -50,6 +56,8 @@ def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
     front = TextFront.open(layout, settings.dictionary, cache)
     if settings.phoneme:
         front.segments("好", phoneme=True)  # its dictionary takes seconds to read, which no request should wait for
+    columns = len(columns_of(front.special).ids)
+    taken = admitted(settings, sizes_of(layout, settings, columns), device, Nvml())
     voices = VoiceEncoder.open(layout, settings.sample_rate, device, cache, log)
     llama = Llama.open(layout, device, _DTYPES[settings.llm_precision], front.special)
     llama.pack(settings.rows)
@@ -58,8 +66,8 @@ def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
     flow = Flow.open(layout, device, _DTYPES[settings.flow_precision])
     fixed = {"weights": checkpoint_digest(layout, cache, settings.sample_rate), "voice": voices.revision}
     # The text's part changes while it runs: its dictionary is read again when somebody corrects it.
-    profiles = lru_cache(4)(partial(_profile, settings, device, layout.tiny, fixed))
-    return GlmSynthesizer(
+    profiles = lru_cache(4)(partial(_profile, settings, device, layout.tiny, taken, fixed))
+    engine = GlmSynthesizer(
         Parts(
             front=front,
             voices=voices,
@@ -75,9 +83,11 @@ def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
             phoneme=settings.phoneme,
             use_cache=settings.use_cache,
             profile=lambda: profiles(front.version),
-            log=log or logger(),
+            log=log,
         )
     )
+    tell(taken, device, log)
+    return engine
 
 
 def open_device(name: str) -> torch.device:
@@ -123,7 +133,7 @@ def _reference(seed: int, segment: int) -> Draws:
     return ReferenceDraws(seed)
 
 
-def _profile(settings: Glm, device: torch.device, tiny: bool, fixed: dict[str, str], text: str) -> Profile:
+def _profile(settings: Glm, device: torch.device, tiny: bool, taken: Plan, fixed: dict[str, str], text: str) -> Profile:
     return Profile(
         name="glm",
         revision=revision(settings, device, {**fixed, "text": text}),
@@ -132,5 +142,6 @@ def _profile(settings: Glm, device: torch.device, tiny: bool, fixed: dict[str, s
         step_limit=settings.step_limit,
         bounds=None if tiny else BOUNDS,
         clones=True,
-        about=f"{'tiny, ' if tiny else ''}{settings.checkpoint} on {device}, {settings.llm_precision}",
+        about=f"{'tiny, ' if tiny else ''}{settings.checkpoint} on {device}, {settings.llm_precision}, "
+        f"at most {gigabytes(taken.total)} of memory",
     )
