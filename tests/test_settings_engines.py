@@ -10,7 +10,7 @@ import pytest
 from streamer.errors import ConfigurationError
 from streamer.resources import folder
 from streamer.settings import load
-from streamer.settings_engines import Glm
+from streamer.settings_engines import Glm, Schedule
 
 DIGEST = "0123456789abcdef" * 4
 
@@ -89,11 +89,38 @@ def test_the_vocoder_that_is_code_is_named_by_its_digest(monkeypatch: pytest.Mon
         ("sampling", "greedy", "'topk'"),
         ("draws", "none", "'reference'"),
         ("step_limit", "0", "greater than 0"),
+        ("schedule__largest_cost", "-1", "greater than or equal to 0"),
+        ("schedule__longest_wait", "0", "greater than 0"),
+        ("schedule__longest_wait", "nan", "greater than 0"),
+        ("schedule__short_share", "1", "less than 1"),
+        ("schedule__short_cost", "0", "greater than or equal to 1"),
+        ("schedule__fair_sources", "perhaps", "boolean"),
+        ("schedule__policy", "x", "no such key"),
         ("weights", "x", "no such key"),
     ],
 )
 def test_a_wrong_value_of_glm_is_named(monkeypatch: pytest.MonkeyPatch, key: str, value: str, reason: str) -> None:
     variable = f"ENGINE__GLM__{key.upper()}"
     (problem,) = problems(monkeypatch, **{variable: value})
-    assert problem.startswith(f"engine.glm.{key} (environment: STREAMER_{variable}): ")
+    assert problem.startswith(f"engine.glm.{key.replace('__', '.')} (environment: STREAMER_{variable}): ")
     assert reason in problem
+
+
+@pytest.mark.parametrize(("rows", "share", "most"), [("8", "0.9", "0.875"), ("1", "0.1", "0"), ("3", "0.67", "0.666")])
+def test_a_share_that_leaves_no_row_is_refused(
+    monkeypatch: pytest.MonkeyPatch, rows: str, share: str, most: str
+) -> None:
+    (problem,) = problems(monkeypatch, ENGINE__GLM__ROWS=rows, ENGINE__GLM__SCHEDULE__SHORT_SHARE=share)
+    assert problem == (
+        "engine.glm.schedule.short_share (environment: STREAMER_ENGINE__GLM__SCHEDULE__SHORT_SHARE): "
+        f"is {share}, which keeps {rows} of engine.glm.rows = {rows} for short texts and leaves none to others; "
+        f"give at most {most}, or more rows"
+    )
+    monkeypatch.setenv("STREAMER_ENGINE__GLM__SCHEDULE__SHORT_SHARE", most)
+    assert load(None).engine.glm.schedule == Schedule(short_share=float(most))
+
+
+def test_a_share_of_rows_is_rounded_up() -> None:
+    kept = [Schedule(short_share=share).kept_rows(rows) for share, rows in [(0, 8), (0.25, 8), (0.26, 8), (0.01, 8)]]
+    assert kept == [0, 2, 3, 1]
+    assert Schedule(short_share=0.07).kept_rows(100) == 7  # in binary a little more

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -121,6 +122,10 @@ class EngineContract:
         backwards = [sound.tobytes() for sound in speak(engine, *reversed(utterances))]
         assert together == alone
         assert backwards == alone[::-1]
+
+    def test_whose_an_utterance_is_changes_no_byte(self, engine: Synthesizer) -> None:
+        whose = [msgspec.structs.replace(utterance("Hello"), source=source) for source in ("", "shop", "school")]
+        assert len({sound.tobytes() for sound in speak(engine, *whose)}) == 1
 
     def test_two_engines_speak_alike(self, engine: Synthesizer, open_engine: Callable[[], Synthesizer]) -> None:
         other = open_engine()

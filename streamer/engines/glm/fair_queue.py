@@ -57,6 +57,11 @@ class FairQueue:
         self._resting: list[tuple[int, str]] = []
         """(virtual time, source) of those that wait for nothing, a heap. Forgotten once the clocks passed it."""
 
+    @property
+    def sources(self) -> int:
+        """How many it knows: those that wait, and those that owe."""
+        return len(self._sources)
+
     def add(self, place: Place, source: str, length: Length, cost: int) -> None:
         """`cost`: at least 1."""
         found = self._sources.setdefault(source, _Source())

@@ -71,6 +71,19 @@ def test_the_same_after_a_restart_whatever_else_is_spoken(changes: dict[str, Any
     assert digests(glm_cache, changes, [2]) == [together[2]]
 
 
+def test_the_same_whoever_goes_first(glm_cache: Path) -> None:
+    policy = {"largest_cost": 500, "longest_wait": 0.001, "short_share": 0.5, "short_cost": 1, "fair_sources": False}
+    sounds, capacities = [], []
+    for schedule, order in ({}, [0, 3]), (policy, [3, 0]):
+        engine = open_glm(settings(glm_cache, rows=2, schedule=schedule))
+        spoken = speak(engine, *(_UTTERANCES[index] for index in order))
+        sounds.append({index: sound.tobytes() for index, sound in zip(order, spoken, strict=True)})
+        capacities.append(engine.profile.capacity)
+        engine.close()
+    assert sounds[0] == sounds[1]
+    assert capacities == [4_000, 500]
+
+
 def test_the_revision_names_what_was_chosen(glm_cache: Path) -> None:
     changes: list[dict[str, Any]] = [
         {},
@@ -85,7 +98,9 @@ def test_the_revision_names_what_was_chosen(glm_cache: Path) -> None:
     named = [revision(settings(glm_cache, **change), torch.device("cpu"), read) for change in changes]
     named += [revision(settings(glm_cache), torch.device("cpu"), read | {name: "other"}) for name in read]
     assert len(set(named)) == len(changes) + 2
-    assert named[0] == revision(settings(glm_cache), torch.device("cpu"), read)
+    silent: list[dict[str, Any]] = [{}, {"schedule": {"short_share": 0.5, "longest_wait": 1.0, "fair_sources": False}}]
+    for change in silent:
+        assert named[0] == revision(settings(glm_cache, **change), torch.device("cpu"), read)
 
 
 def test_a_dictionary_that_changes_is_another_revision(tmp_path: Path, glm_cache: Path) -> None:
