@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from streamer.engines.glm.flow.attention import Attention, Rotary
@@ -24,6 +25,11 @@ class Adaptation(nn.Module):
     def forward(self, moment: Tensor) -> Tensor:
         adapted: Tensor = self.linear(nn.functional.silu(moment))
         return adapted.view(*moment.shape[:-1], self._parts, 1, -1)
+
+    def room(self, rows: int) -> Tensor:
+        """Zeros for the adaptations of so many rows, [rows, parts, 1, width]."""
+        weight = self.linear.weight
+        return torch.zeros(rows, self._parts, 1, len(weight) // self._parts, dtype=weight.dtype, device=weight.device)
 
 
 class Block(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from streamer.engines.glm.flow.attention import Rotary, RotaryEmbedding
-from streamer.engines.glm.flow.block import Block, LastNorm
+from streamer.engines.glm.flow.block import Adaptation, Block, LastNorm
 from streamer.engines.glm.flow.config import FlowConfig
 from streamer.engines.glm.flow.inputs import FrameEmbedding
 from streamer.engines.glm.flow.time_step import TimeEmbedding
@@ -57,6 +57,23 @@ class Estimator(nn.Module):
         for block in self._blocks():
             block.attn.to(dtype)
             block.ff.to(dtype)
+
+    def room(self, rows: int, frames: int) -> Given:
+        """For what `given` makes of half as many rows: zeros, of frames that all count."""
+        device = self.proj_out.weight.device
+        kind = next(self._blocks()[0].attn.parameters()).dtype
+        width = self.emb_concator.proj.in_features - self.proj_out.out_features
+        return Given(
+            torch.zeros(rows, frames, width, device=device),
+            torch.zeros(rows, frames, 1, device=device),
+            torch.zeros(rows, 1, 1, frames, dtype=kind, device=device),
+            self.rotary_embed(frames),
+        )
+
+    def moment_room(self, rows: int) -> list[Tensor]:
+        """For the adaptations of one moment: of each block and the last norm [rows, parts, 1, width], zeros."""
+        norms: list[Adaptation] = [*(block.attn_norm for block in self._blocks()), self.norm_out]
+        return [norm.room(rows) for norm in norms]
 
     def given(self, tokens: Tensor, lengths: Tensor, condition: Tensor) -> Given:
         """Tokens [R, F] int64, lengths [R], condition [R, F, mel] → of R rows with their condition, then the same R

@@ -17,7 +17,7 @@ MOST_FRAMES = 4096
 
 
 class FlowJob(NamedTuple):
-    """One utterance, all on the CPU."""
+    """One utterance, on the CPU; its noise may be on the flow's device."""
 
     tokens: Tensor
     """[N] int64: the prompt's speech tokens, then the new ones."""
@@ -45,7 +45,7 @@ class Batch(NamedTuple):
     speaker: Tensor
     """[R, 192] float32, of length 1; zeros in empty rows."""
     noise: Tensor
-    """[R, F, mel] float32, zeros after each row's end."""
+    """[R, F, mel] float32, zeros after each row's end; where the jobs' noise is."""
 
 
 def check(jobs: Sequence[FlowJob], rows: int, bucket: int, config: FlowConfig) -> None:
@@ -66,7 +66,7 @@ def batch_of(jobs: Sequence[FlowJob], rows: int, bucket: int, config: FlowConfig
         lengths=torch.ones(rows, dtype=torch.int64),
         condition=torch.zeros(rows, bucket, config.mel_dim),
         speaker=torch.zeros(rows, SPEAKER),
-        noise=torch.zeros(rows, bucket, config.mel_dim),
+        noise=torch.zeros(rows, bucket, config.mel_dim, device=jobs[0].noise.device),
     )
     for row, job in enumerate(jobs):
         frames, prompt = job.frames, len(job.prompt_mel)

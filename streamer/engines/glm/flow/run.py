@@ -8,7 +8,7 @@ from torch import Tensor
 
 from streamer.engines.glm.flow.flow import Flow
 from streamer.engines.glm.flow.job import FlowJob, check
-from streamer.engines.glm.flow.lane import Lane
+from streamer.engines.glm.flow.lane import Lanes
 from streamer.errors import EngineError
 
 STEPS = 10
@@ -25,13 +25,24 @@ class FlowRun:
     Errors: EngineError that names the job and the numbers.
     """
 
-    def __init__(self, flow: Flow, jobs: Sequence[FlowJob], rows: int, bucket: int, steps: int = STEPS) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        jobs: Sequence[FlowJob],
+        rows: int,
+        bucket: int,
+        steps: int = STEPS,
+        lanes: Lanes | None = None,
+    ) -> None:
         if steps < 1:
             raise EngineError(f"a flow of {steps} steps goes nowhere")
         check(jobs, rows, bucket, flow.config)
         together = flow.device.type != "cpu"
         shares = [(list(jobs), rows)] if together else [([job], 1) for job in jobs]
-        self._lanes = [Lane(flow, share, height, bucket, steps) for share, height in shares]
+        lanes = lanes or Lanes(flow, steps)
+        self._lanes = [lanes.of(height, bucket) for _, height in shares]
+        for lane, (share, _) in zip(self._lanes, shares, strict=True):
+            lane.load(share)
 
     @property
     def finished(self) -> bool:

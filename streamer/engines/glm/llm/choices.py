@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from streamer.engines.glm.draws import CHOICES, Chooser, Draws
+from streamer.engines.glm.transfers import sent
 
 FIRST, SECOND = range(CHOICES)
 """Which draw of a step it is."""
@@ -34,7 +35,7 @@ class Choices:
     def enter(self, row: int, draws: Draws, steps: int) -> None:
         given = draws.tokens(steps)
         if isinstance(given, Tensor):
-            self._uniforms[row, :steps] = given
+            self._uniforms[row, :steps] = sent(given, self._uniforms.device)
         else:
             self._choosers[row] = given
 

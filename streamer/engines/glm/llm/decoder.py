@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import torch
 
-from streamer.engines.glm.arrivals import Arrival
 from streamer.engines.glm.captured import Captured
 from streamer.engines.glm.llm.choices import Choices
 from streamer.engines.glm.llm.job import DecoderJob
@@ -24,7 +23,8 @@ from streamer.engines.glm.llm.llama import Llama
 from streamer.engines.glm.llm.rows import SPOILED, Rows
 from streamer.engines.glm.llm.sampling import Sampling
 from streamer.engines.glm.llm.step import DecodeStep
-from streamer.engines.glm.shapes import bucket
+from streamer.engines.glm.shapes import computed_length
+from streamer.engines.glm.transfers import Arrival, sent
 from streamer.errors import EngineError
 
 STRETCH = 256
@@ -161,11 +161,12 @@ class Decoder:
         return {}
 
     def _stretch(self, row: int, occupant: _Occupant) -> None:
-        """Padded to its bucket; what lies behind the input is overwritten before anything reads it."""
+        """What lies behind the input, where it is padded, is overwritten before anything reads it."""
         known, count = occupant.known, min(occupant.left, STRETCH)
-        ids = torch.zeros(min(bucket(count), self._cache.positions - known), dtype=torch.int64)
+        length = computed_length(count, self._model.device)
+        ids = torch.zeros(min(length, self._cache.positions - known), dtype=torch.int64)
         ids[:count] = torch.tensor(occupant.job.ids[known : known + count])
-        self._model.prefill(ids.to(self._model.device), self._cache, row, known)
+        self._model.prefill(sent(ids, self._model.device), self._cache, row, known)
         occupant.known += count
 
     def _launch(self) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from streamer.engines.glm.llm.audio import Columns
 from streamer.engines.glm.llm.sampling import WINDOW, Situation
+from streamer.engines.glm.transfers import sent
 
 _TOKEN, _POSITION, _STEP, _MINIMUM, _MAXIMUM, _LIVE, _WINDOW = range(7)
 """Columns of the state. The window comes last, for it has several."""
@@ -25,7 +26,7 @@ class Rows:
     def enter(self, row: int, token: int, position: int, minimum: int, maximum: int) -> None:
         """From the next step on. `token`: the id at `position`, behind which it speaks."""
         values = [token, position, 0, minimum, maximum, 1, *[-1] * WINDOW]
-        self._state[row] = torch.tensor(values, dtype=torch.int64)
+        self._state[row] = sent(torch.tensor(values, dtype=torch.int64), self._state.device)
 
     def leave(self, row: int) -> None:
         self._state[row] = 0

@@ -41,7 +41,8 @@ def drawn_job(tokens: int, prompt: int, seed: int = 0) -> FlowJob:
 
 def together(flow: Flow, jobs: Sequence[FlowJob], rows: int, bucket: int, steps: int = STEPS) -> list[Tensor]:
     """In one batch, as on a GPU."""
-    lane = Lane(flow, jobs, rows, bucket, steps)
+    lane = Lane(flow, rows, bucket, steps)
+    lane.load(jobs)
     while not lane.finished:
         lane.advance()
     return lane.mels()

@@ -172,7 +172,7 @@ def test_a_prompt_is_computed_in_the_shape_of_its_own_length(monkeypatch: pytest
         recorder.begin(Piece(length, 9))
     for _ in range(6):
         recorder.step()
-    assert shapes == [(32,), (32,), (64,), (256,), (256,), (32,)]
+    assert shapes == [(1,), (32,), (33,), (256,), (256,), (7,)]
 
 
 def test_steps_are_computed_in_one_shape(monkeypatch: pytest.MonkeyPatch) -> None:
