@@ -89,3 +89,8 @@ class StepKernels(Protocol):
         `residual`, `delta`, `out`: [R, hidden]; `weight`: [hidden]. `out` and `weight` may have another precision. No
         `delta`: the residual stays. Source: B. Zhang, R. Sennrich, "Root Mean Square Layer Normalization", 2019.
         """
+
+
+def power_of_two(number: int) -> int:
+    """The lowest that is no less: the extent of a tile, which Triton has in no other sizes."""
+    return 1 << (number - 1).bit_length()

@@ -45,11 +45,6 @@ class Launch(NamedTuple):
         )
 
 
-def power_of_two(number: int) -> int:
-    """The lowest that is no less: the extent of a tile, which Triton has in no other sizes."""
-    return 1 << (number - 1).bit_length()
-
-
 def check(tensor: Tensor, name: str, *shape: int) -> None:
     """A kernel knows addresses only. Errors: ValueError where they would not be those of this shape."""
     if tensor.shape != shape or not tensor.is_contiguous():

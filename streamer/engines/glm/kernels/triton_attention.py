@@ -12,8 +12,8 @@ import torch
 import triton.language as tl
 from torch import Tensor
 
-from streamer.engines.glm.kernels.base import Scratch
-from streamer.engines.glm.kernels.launch import Launch, check, kernel, power_of_two
+from streamer.engines.glm.kernels.base import Scratch, power_of_two
+from streamer.engines.glm.kernels.launch import Launch, check, kernel
 from streamer.engines.glm.llm.cache import BLOCK
 
 _SMALLEST_DOT = 16

@@ -5,7 +5,8 @@ from __future__ import annotations
 import triton.language as tl
 from torch import Tensor
 
-from streamer.engines.glm.kernels.launch import Launch, check, kernel, power_of_two
+from streamer.engines.glm.kernels.base import power_of_two
+from streamer.engines.glm.kernels.launch import Launch, check, kernel
 
 
 def rotate_and_store(

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from streamer.engines.glm.kernels import triton_attention, triton_norm, triton_rotation, triton_swiglu
+from streamer.engines.glm.kernels import (
+    triton_attention,
+    triton_norm,
+    triton_rotation,
+    triton_swiglu,
+)
 from streamer.engines.glm.kernels.base import Scratch, StepKernels
 
 

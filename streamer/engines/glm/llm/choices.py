@@ -8,17 +8,12 @@ import torch
 from torch import Tensor
 
 from streamer.engines.glm.draws import CHOICES, Chooser, Draws
+from streamer.engines.glm.kernels.opening import open_draws
 from streamer.engines.glm.transfers import sent
 
 FIRST, SECOND = range(CHOICES)
 """Which draw of a step it is."""
-ONE = 1 << 44
 _TRIES = 100
-
-
-def weigh(probabilities: Tensor) -> Tensor:
-    """As whole numbers of 1 / ONE, int64, whose sums are the same bits in every order of adding."""
-    return (probabilities * ONE).to(torch.int64)
 
 
 class Choices:
@@ -26,6 +21,7 @@ class Choices:
 
     def __init__(self, rows: int, steps: int, ids: Sequence[int], vocabulary: int, device: torch.device) -> None:
         """`steps`: the most of a row. `ids`: of the columns of a whole distribution, out of `vocabulary` ids."""
+        self._kernels = open_draws(device)
         self._uniforms = torch.zeros(rows, steps, CHOICES, dtype=torch.float64, device=device)
         self._rows = torch.arange(rows, device=device)
         self._choosers: dict[int, Chooser] = {}
@@ -38,6 +34,11 @@ class Choices:
             self._uniforms[row, :steps] = sent(given, self._uniforms.device)
         else:
             self._choosers[row] = given
+
+    def candidates(self, probabilities: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """The most likely columns, best first, of [R, C] float32: columns and probabilities, [R, count] or all there
+        are. Among equals the lowest column comes first."""
+        return self._kernels.candidates(probabilities, count)
 
     @property
     def by_generators(self) -> bool:
@@ -53,7 +54,7 @@ class Choices:
         `weights`: [R, K] float32, falling, the first above 0. `step`: [R] int64. `proposals`: the same with weights
         for what must not be drawn, for a generator that is to draw until it is something else.
         """
-        places = _inverse(weights, self._uniforms[self._rows, step, FIRST])
+        places = self._kernels.draw(weights, self._uniforms[self._rows, step, FIRST], wanted)
         for row in self._chosen(wanted):
             places[row] = self._accepted(
                 row, weights[row].cpu(), (weights if proposals is None else proposals)[row].cpu()
@@ -62,9 +63,7 @@ class Choices:
 
     def whole(self, weights: Tensor, step: Tensor, wanted: Tensor) -> Tensor:
         """The second draw, out of all columns, whose order is that of the ids; else as `among`."""
-        if weights.device.type == "cpu" and not bool(wanted.any()):  # of a GPU this would be asked by waiting for it
-            return torch.zeros_like(step)
-        places = _inverse(weights, self._uniforms[self._rows, step, SECOND])
+        places = self._kernels.draw(weights, self._uniforms[self._rows, step, SECOND], wanted)
         for row in self._chosen(wanted):
             # What a generator gives to an id depends on where the id stands.
             spread = torch.zeros(self._vocabulary).index_copy_(0, self._ids, weights[row].cpu())
@@ -85,12 +84,3 @@ class Choices:
             if weights[place] > 0:
                 return place
         return choose(weights)
-
-
-def _inverse(weights: Tensor, uniforms: Tensor) -> Tensor:
-    """Where the cumulative weights, [R, K], first exceed a share, [R], of their sum."""
-    sums = weigh(weights).cumsum(1)
-    # The sum has fewer bits than a float64 keeps, and the share is below 1: their product is below the sum.
-    target = (sums[:, -1] * uniforms).floor().to(torch.int64)
-    # Weights that are no numbers lead anywhere, but not out of the row.
-    return torch.searchsorted(sums, target[:, None], right=True)[:, 0].clamp_(max=weights.shape[1] - 1)

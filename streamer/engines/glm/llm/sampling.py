@@ -13,7 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from streamer.engines.glm.llm.choices import ONE, Choices, weigh
+from streamer.engines.glm.kernels.draws import ONE, weigh
+from streamer.engines.glm.llm.choices import Choices
 
 CANDIDATES = 25
 _NUCLEUS = 0.8
@@ -48,7 +49,7 @@ def ras(logits: Tensor, situation: Situation, choices: Choices) -> Tensor:
     logits = logits.clone()
     logits[:, situation.end].masked_fill_(situation.early, -torch.inf)
     probabilities = logits.softmax(1)
-    columns, likely = candidates(probabilities)
+    columns, likely = choices.candidates(probabilities, CANDIDATES)
     place = choices.among(nucleus(likely), situation.step, situation.live)
     first = columns.gather(1, place[:, None])
     repeats = (situation.window == first).any(1)
@@ -58,7 +59,7 @@ def ras(logits: Tensor, situation: Situation, choices: Choices) -> Tensor:
 
 def topk(logits: Tensor, situation: Situation, choices: Choices) -> Tensor:
     """In proportion among the most likely ones, of which the end token is none to be drawn while it is early."""
-    columns, likely = candidates(logits.softmax(1))
+    columns, likely = choices.candidates(logits.softmax(1), CANDIDATES)
     barred = situation.early[:, None] & (columns == situation.end)
     # Once more from the logits: where the end token is all that is likely, the others still differ.
     possible = logits.gather(1, columns).masked_fill_(barred, -torch.inf).softmax(1)
@@ -68,16 +69,6 @@ def topk(logits: Tensor, situation: Situation, choices: Choices) -> Tensor:
 
 SAMPLINGS: Mapping[str, Sampling] = MappingProxyType({"ras": ras, "topk": topk})
 """By the names of the settings."""
-
-
-def candidates(probabilities: Tensor) -> tuple[Tensor, Tensor]:
-    """The most likely columns, best first, of [R, C] float32: columns and probabilities, [R, 25] or all there are."""
-    count = probabilities.shape[1]
-    # Numbers from 0 on are ordered as their bits are; below them stands the column, so that no two keys are equal.
-    bits = probabilities.contiguous().view(torch.int32).to(torch.int64)
-    keys = bits.bitwise_left_shift_(32).add_(torch.arange(count - 1, -1, -1, device=bits.device))
-    columns = count - 1 - (keys.topk(min(CANDIDATES, count), 1).values & 0xFFFFFFFF)
-    return columns, probabilities.gather(1, columns)
 
 
 def nucleus(likely: Tensor) -> Tensor:

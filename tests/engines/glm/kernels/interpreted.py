@@ -10,9 +10,12 @@ import pytest
 import torch
 
 from streamer.engines.glm.kernels.base import StepKernels
+from streamer.engines.glm.kernels.draws import DrawKernels
+from streamer.engines.glm.kernels.triton_draws import TritonDraws
 from streamer.engines.glm.kernels.triton_step import TritonKernels
 from tests.engines.glm.kernels import interpreter
 from tests.engines.glm.kernels.contract import AttentionContract, NormContract, RotationContract, SwigluContract
+from tests.engines.glm.kernels.contract_draws import DrawsContract
 
 interpreter.mend()
 
@@ -48,3 +51,9 @@ class TestSwiglu(_Interpreted, SwigluContract):
 
 class TestNorm(_Interpreted, NormContract):
     pass
+
+
+class TestDraws(_Interpreted, DrawsContract):
+    @pytest.fixture
+    def draws(self) -> DrawKernels:
+        return TritonDraws(part=32)

@@ -21,17 +21,23 @@ from triton.compiler import ASTSource  # noqa: E402
 
 from streamer.engines.glm.kernels import (  # noqa: E402
     triton_attention,
+    triton_candidates,
+    triton_draw,
     triton_norm,
     triton_rotation,
     triton_swiglu,
 )
 from streamer.engines.glm.kernels.launch import Launch  # noqa: E402
 
+pytestmark = pytest.mark.skipif(bool(os.environ.get("TRITON_INTERPRET")), reason="TRITON_INTERPRET is set")
+
 _TARGET = GPUTarget("cuda", 90, 32)
 _SHARED_MEMORY = 227 * 1024
 """Bytes that a program can have on it."""
 _NAMES = {torch.float32: "*fp32", torch.bfloat16: "*bf16", torch.int64: "*i64"}
+_NAMES |= {torch.float64: "*fp64", torch.bool: "*i1"}
 _ROWS, _HEADS, _SHARED, _HEAD, _POSITIONS, _HIDDEN, _INNER = 128, 16, 4, 128, 4096, 2048, 6144
+_COLUMNS, _CANDIDATES = 32_769, 25
 
 
 def _launches(dtype: torch.dtype) -> Iterator[Launch]:
@@ -53,30 +59,46 @@ def _launches(dtype: torch.dtype) -> Iterator[Launch]:
     yield triton_norm.add_rms_norm(hidden, None, tensor(_HIDDEN, of=torch.float32), 1e-5, last)
 
 
+def _draws() -> Iterator[Launch]:
+    def tensor(*shape: int, of: torch.dtype) -> Tensor:
+        return torch.empty(_ROWS, *shape, dtype=of, device="meta")
+
+    probabilities, drawn = tensor(_COLUMNS, of=torch.float32), tensor(of=torch.int64)
+    columns, likely = tensor(_CANDIDATES, of=torch.int64), tensor(_CANDIDATES, of=torch.float32)
+    best = triton_candidates.scratch(probabilities, _CANDIDATES)
+    yield from triton_candidates.candidates(probabilities, best, columns, likely)
+    uniforms, wanted = tensor(of=torch.float64), tensor(of=torch.bool)
+    for weights in (likely, probabilities):
+        yield triton_draw.draw(weights, uniforms, wanted, drawn)
+
+
 def _compiled(launch: Launch) -> Any:
     function = launch.kernel.jit
     given = dict(zip(function.arg_names, launch.tensors, strict=False))
     signature = {name: _NAMES[given[name].dtype] if name in given else "constexpr" for name in function.arg_names}
     aligned = {(place,): [["tt.divisibility", 16]] for place in range(len(given))}
     options = {"num_warps": launch.warps, "num_stages": launch.stages, "enable_fp_fusion": launch.contracted}
-    return triton.compile(ASTSource(function, signature, dict(launch.constants), aligned), _TARGET, options)
+    compiled = triton.compile(ASTSource(function, signature, dict(launch.constants), aligned), _TARGET, options)
+    assert compiled.asm["cubin"].startswith(b"\x7fELF")
+    assert compiled.metadata.shared <= _SHARED_MEMORY
+    return compiled
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that was compiled before."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
 
 
-@pytest.mark.skipif(bool(os.environ.get("TRITON_INTERPRET")), reason="TRITON_INTERPRET is set: nothing is compiled")
-@pytest.mark.usefixtures("_fresh")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
 def test_every_kernel_becomes_machine_code(dtype: torch.dtype) -> None:
     compiled = {launch.kernel.jit.__name__: _compiled(launch) for launch in _launches(dtype)}
-    assert all(each.asm["cubin"].startswith(b"\x7fELF") for each in compiled.values())
-    assert all(each.metadata.shared <= _SHARED_MEMORY for each in compiled.values())
     # Keys and values are fetched while others are computed with, in bfloat16 by tensor cores.
     attention = compiled["_see_block"].asm["ptx"]
     assert "cp.async" in attention
     assert ("mma.sync" in attention) == (dtype == torch.bfloat16)
     assert "tf32" not in attention
+
+
+def test_draws_become_machine_code() -> None:
+    assert len([_compiled(launch) for launch in _draws()]) == 4

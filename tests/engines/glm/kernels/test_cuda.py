@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from streamer.engines.glm.kernels.base import StepKernels
-from streamer.engines.glm.kernels.opening import open_kernels
+from streamer.engines.glm.kernels.draws import DrawKernels
+from streamer.engines.glm.kernels.opening import open_draws, open_kernels
 from streamer.engines.glm.kernels.plain import PlainKernels
 from streamer.engines.glm.llm.cache import BLOCK
 from tests.engines.glm.kernels.contract import (
@@ -18,6 +19,7 @@ from tests.engines.glm.kernels.contract import (
     RotationContract,
     SwigluContract,
 )
+from tests.engines.glm.kernels.contract_draws import DrawsContract
 from tests.engines.glm.kernels.numbers import Cached, Drawn, angles
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -52,6 +54,14 @@ class TestSwiglu(_Cuda, SwigluContract):
 
 class TestNorm(_Cuda, NormContract):
     pass
+
+
+class TestDraws(_Cuda, DrawsContract):
+    widths = (10, 2048, 32_769)
+
+    @pytest.fixture
+    def draws(self, device: torch.device) -> DrawKernels:
+        return open_draws(device)
 
 
 class TestGraph(_Cuda):

@@ -6,9 +6,12 @@ import pytest
 import torch
 
 from streamer.engines.glm.kernels.base import StepKernels
+from streamer.engines.glm.kernels.draws import DrawKernels
 from streamer.engines.glm.kernels.opening import open_kernels
 from streamer.engines.glm.kernels.plain import PlainKernels
+from streamer.engines.glm.kernels.plain_draws import PlainDraws
 from tests.engines.glm.kernels.contract import AttentionContract, NormContract, RotationContract, SwigluContract
+from tests.engines.glm.kernels.contract_draws import DrawsContract
 
 
 class _Plain:
@@ -35,6 +38,12 @@ class TestSwiglu(_Plain, SwigluContract):
 
 class TestNorm(_Plain, NormContract):
     pass
+
+
+class TestDraws(_Plain, DrawsContract):
+    @pytest.fixture
+    def draws(self) -> DrawKernels:
+        return PlainDraws()
 
 
 @pytest.mark.parametrize(("device", "head"), [("cpu", 128), ("cuda", 24), ("cuda", 8)])

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from streamer.engines.glm.draws import CounterDraws, Draws, ReferenceDraws
+from streamer.engines.glm.kernels.plain_draws import PlainDraws
 from streamer.engines.glm.llm.choices import Choices
-from streamer.engines.glm.llm.sampling import CANDIDATES, WINDOW, Sampling, Situation, candidates, nucleus, ras, topk
+from streamer.engines.glm.llm.sampling import CANDIDATES, WINDOW, Sampling, Situation, nucleus, ras, topk
 from tests.engines.glm.golden import arrays
 from tests.engines.glm.llm.models import CPU
 
@@ -40,7 +41,7 @@ def _scores(case: int) -> Tensor:
 
 @_CASES
 def test_the_nucleus_is_the_references(case: int) -> None:
-    columns, likely = candidates(_scores(case)[None].softmax(1))
+    columns, likely = PlainDraws().candidates(_scores(case)[None].softmax(1), CANDIDATES)
     kept = nucleus(likely)[0]
     count = int(kept.count_nonzero())
     assert columns[0, :count].tolist() == arrays("ras")[f"{case}.candidates"].tolist()
@@ -57,22 +58,6 @@ def test_draws_are_the_references(case: int, key: str) -> None:
     choices = _choices([ReferenceDraws(seed) for seed in range(16)], len(scores))
     drawn = ras(scores.repeat(16, 1), _situation(16, len(scores) - 1, window=window), choices)
     assert drawn.tolist() == golden[f"{case}.{key}"].tolist()
-
-
-def test_equals_stand_in_the_order_of_their_ids() -> None:
-    probabilities = torch.zeros(2, 1000)
-    probabilities[0, 500:540] = 0.025
-    probabilities[1] = 0.001
-    columns, likely = candidates(probabilities)
-    assert columns[0].tolist() == list(range(500, 525))
-    assert columns[1].tolist() == list(range(25))
-    assert torch.equal(likely[1], probabilities[1, :25])
-
-
-def test_fewer_ids_than_candidates() -> None:
-    columns, likely = candidates(torch.tensor([[0.2, 0.5, 0.3]]))
-    assert columns.tolist() == [[1, 2, 0]]
-    assert torch.equal(likely, torch.tensor([[0.5, 0.3, 0.2]]))
 
 
 @pytest.mark.parametrize(
