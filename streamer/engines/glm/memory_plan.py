@@ -8,7 +8,8 @@ on a CPU, where it was 3 to 25 % less. All parts count at once, for on a GPU wha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from bisect import bisect_right
+from functools import partial
 from typing import NamedTuple
 
 from streamer.engines.glm.checkpoint.shapes import Shapes
@@ -16,6 +17,7 @@ from streamer.engines.glm.checkpoint.shapes.flow import FlowSizes, flow_shapes
 from streamer.engines.glm.checkpoint.shapes.hift import HiftSizes, hift_shapes
 from streamer.engines.glm.checkpoint.shapes.speech_tokenizer import WhisperSizes, speech_tokenizer_shapes
 from streamer.engines.glm.llm.config import LlamaConfig
+from streamer.engines.glm.shapes import batch_rows, buckets
 from streamer.settings_engines import Glm
 
 BLOCK = 256
@@ -24,6 +26,8 @@ FRAMES = 4096
 """Of the longest piece, its prompt included (flow/job.py)."""
 STEPS = 10
 """Of the flow (flow/run.py), whose adaptations are found for all at once."""
+STRETCH = 256
+"""Of an input of the LLM, computed at once (llm/decoder.py)."""
 _FLOAT = 4
 _WIDTHS = {"fp32": 4, "tf32": 4, "bf16": 2}
 """Bytes of a number."""
@@ -75,19 +79,30 @@ def gigabytes(count: int) -> str:
 
 def plan(settings: Glm, sizes: Sizes, *, gpu: bool) -> Plan:
     """Of this profile on a GPU, or on a CPU, which computes the rows of flow and vocoder one after the other."""
-    flow_rows, vocoder_rows = (settings.flow_rows, settings.vocoder_rows) if gpu else (1, 1)
+    flow, voice = sizes.flow, sizes.tokenizer
+    vocoder = _most_frames(settings.vocoder_rows, gpu=gpu) * vocoder_frame(sizes.vocoder)
     parts = (
         Part("LLM weights", llm_weights(settings, sizes.llm, sizes.columns)),
         Part("LLM keys and values", keys_and_values(settings, sizes.llm)),
         Part("LLM at work", _llm_work(settings, sizes.llm, sizes.columns)),
-        Part("flow weights", flow_weights(settings, sizes.flow)),
-        Part("flow at work", _flow_held(settings.flow_rows, sizes.flow) + flow_step(settings, sizes.flow, flow_rows)),
+        Part("flow weights", flow_weights(settings, flow)),
+        Part("flow at work", _flow_held(settings, flow, gpu=gpu) + _flow_step(settings, flow, gpu=gpu)),
         Part("vocoder weights", vocoder_weights(sizes.vocoder)),
-        Part("vocoder at work", vocoder_rows * FRAMES * vocoder_frame(sizes.vocoder)),
-        Part("voice encoder", voice_weights(sizes.tokenizer) + _voice_work(sizes.tokenizer)),
+        Part("vocoder at work", vocoder),
+        Part("voice encoder", voice_weights(voice) + _voice_work(voice)),
     )
     beside = Part("GPU libraries", _LIBRARIES) if gpu else Part("speaker encoder", sizes.speaker)
     return Plan((*parts, beside))
+
+
+def _batches(rows: int) -> list[tuple[int, int]]:
+    """Rows and frames of each batch that a GPU has a place for."""
+    return [(batch_rows(frames, rows), frames) for frames in buckets(FRAMES)]
+
+
+def _most_frames(rows: int, *, gpu: bool) -> int:
+    """Of all rows that are computed together."""
+    return max(height * frames for height, frames in _batches(rows)) if gpu else FRAMES
 
 
 # LLM
@@ -112,11 +127,11 @@ def keys_and_values(settings: Glm, llm: LlamaConfig) -> int:
 
 
 def _llm_work(settings: Glm, llm: LlamaConfig, columns: int) -> int:
-    """The longest prefill, and a step: its scores over all positions, and its logits and their sorting."""
+    """A stretch of an input, and a step: scores over all positions, logits and their sorting."""
     width, hidden, inner = _WIDTHS[settings.llm_precision], llm.hidden_size, llm.intermediate_size
-    prefill = settings.positions * (4 * hidden * width + 2 * inner * width + 4 * inner * _FLOAT)
     scores = 3 * llm.num_attention_heads * settings.positions * _FLOAT
-    return prefill + settings.rows * (scores + 12 * columns * _FLOAT)
+    stretch = STRETCH * (4 * hidden * width + 2 * inner * width + 4 * inner * _FLOAT + scores)
+    return stretch + settings.rows * (scores + 12 * columns * _FLOAT)
 
 
 # Flow
@@ -132,20 +147,26 @@ def _narrowed(name: str) -> bool:
     return any(part in name for part in (".attn.", ".ff.", ".conv_pos_embed."))
 
 
-def _flow_held(rows: int, flow: FlowSizes) -> int:
-    """What a batch keeps from step to step: state, condition and token vectors, twice; and the adaptations."""
+def _flow_held(settings: Glm, flow: FlowSizes, *, gpu: bool) -> int:
+    """What batches keep from step to step: state, condition and token vectors, twice; and the adaptations, of all steps
+    and of the present one. A GPU keeps a place for every batch that there may be."""
     frame = 2 * (flow.mel_dim + flow.speech_token_dim) + flow.mel_dim + flow.dim_head + 4
-    adaptations = STEPS * 2 * (6 * flow.depth + 2) * flow.trans_dim
-    return rows * (FRAMES * frame + adaptations) * _FLOAT
+    adaptations = (STEPS + 1) * 2 * (6 * flow.depth + 2) * flow.trans_dim
+    batches = _batches(settings.flow_rows) if gpu else [(settings.flow_rows, FRAMES)]
+    return sum(rows * (frames * frame + adaptations) for rows, frames in batches) * _FLOAT
 
 
-def flow_step(settings: Glm, flow: FlowSizes, rows: int) -> int:
-    """The most that lives within a step, of `rows` rows with and without their condition: in a block's two layers the
-    residual, what is normed, and both sides of the activation. Or at the beginning, in the token embedding."""
+def _flow_step(settings: Glm, flow: FlowSizes, *, gpu: bool) -> int:
+    return _most_frames(settings.flow_rows, gpu=gpu) * flow_frame(settings, flow)
+
+
+def flow_frame(settings: Glm, flow: FlowSizes) -> int:
+    """Bytes that live at most within a step, with and without condition: in a block's two layers the residual, what is
+    normed, and both sides of the activation. Or at the beginning, in the token embedding."""
     inner = 2 * flow.ff_mult * flow.trans_dim * _WIDTHS[settings.flow_precision]
     block = 2 * ((4 * flow.trans_dim + flow.mel_dim) * _FLOAT + inner)
     tokens = (8 * flow.speech_token_dim + 64) * _FLOAT
-    return rows * FRAMES * max(block, tokens)
+    return max(block, tokens)
 
 
 # Vocoder
@@ -160,11 +181,11 @@ def vocoder_weights(sizes: HiftSizes | int) -> int:
 
 
 def vocoder_frame(sizes: HiftSizes | int) -> int:
-    """Bytes of work a mel frame: of HiFT the last stage's, 120 frames of the spectrum for one of the mel, in each of
-    which six tensors of its channels live, the source's 18 and what 4 samples of 9 harmonics are made of."""
+    """Bytes of work a mel frame. Of HiFT the last stage takes most, 120 frames of the spectrum for one of the mel, in
+    each of which six tensors of its channels live beside the source; or the source itself, of 4 samples' harmonics."""
     if isinstance(sizes, int):
         return _VOCOS_FRAME
-    return 120 * (6 * (sizes.channels >> 3) + 110) * _FLOAT
+    return 120 * max(6 * (sizes.channels >> 3) + 110, 200) * _FLOAT
 
 
 # Voice encoder
@@ -212,22 +233,16 @@ def remedies(settings: Glm, sizes: Sizes, room: int, *, gpu: bool) -> list[str]:
 def _single(settings: Glm, sizes: Sizes, room: int, *, gpu: bool) -> list[str]:
     """The keys that make it fit when changed alone."""
 
-    def fits(key: str, value: object) -> bool:
-        return plan(settings.model_copy(update={key: value}), sizes, gpu=gpu).total <= room
+    def total(key: str, value: object) -> int:
+        return plan(settings.model_copy(update={key: value}), sizes, gpu=gpu).total
 
+    fewer = {key: range(1, getattr(settings, key)) for key in ("rows", "flow_rows", "vocoder_rows")}
+    fewer["positions"] = range(_FEWEST, settings.positions, BLOCK)
     found = []
-    for key, values in _fewer(settings):
-        most = next((value for value in values if fits(key, value)), None)
-        if most is not None:
-            found.append(f"engine.glm.{key} at most {most}")
+    for key, values in fewer.items():
+        if fitting := bisect_right(values, room, key=partial(total, key)):
+            found.append(f"engine.glm.{key} at most {values[fitting - 1]}")
     for key, value in _NARROW.items():
-        if getattr(settings, key) != value and fits(key, value):
+        if getattr(settings, key) != value and total(key, value) <= room:
             found.append(f"engine.glm.{key} {value}")
     return found
-
-
-def _fewer(settings: Glm) -> Iterator[tuple[str, Iterator[int]]]:
-    """Each key with its smaller values, falling."""
-    for key in ("rows", "flow_rows", "vocoder_rows"):
-        yield key, iter(range(getattr(settings, key) - 1, 0, -1))
-    yield "positions", iter(range((settings.positions - 1) // BLOCK * BLOCK, _FEWEST - 1, -BLOCK))
