@@ -61,14 +61,17 @@ class Glm(Section):
     """Hz: 24,000 by HiFT, 32,000 by Vocos."""
     vocos_sha256: str = Field("", validate_default=True)
     """Hex digest of vocos2d/generator_jit.ckpt, which is executable code and loaded by those alone who state it."""
-    rows: Count = 8
+    rows: Count = 16
     """Segments that the LLM decodes at once."""
     flow_rows: Count = 1
-    """Segments in one batch of the flow; computing one more costs a CPU as much as computing it alone."""
+    """Segments in one batch of the flow; computing one more costs a CPU as much as computing it alone. Of segments
+    longer than 1,024 frames (20 s, the prompt included) fewer: so many frames that `flow_rows` of 1,024 have."""
     vocoder_rows: Count = 1
-    positions: int = Field(4096, ge=256)
+    """The same for the vocoder."""
+    positions: int = Field(2048, ge=256)
     """Of each row of the LLM: prompt, text and speech of a segment, and of those before it with `use_cache`."""
-    llm_precision: Literal["fp32", "bf16"] = "fp32"
+    llm_precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bf16 where the device multiplies it by instructions of its own, fp32 elsewhere."""
     flow_precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     vocoder_precision: Literal["fp32", "tf32"] = "fp32"
     memory_share: Share = 0.9

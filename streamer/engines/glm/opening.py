@@ -24,14 +24,16 @@ from streamer.engines.glm.llm.products import rounded_alike
 from streamer.engines.glm.llm.sampling import SAMPLINGS
 from streamer.engines.glm.memory_plan import Plan, gigabytes
 from streamer.engines.glm.memory_room import admitted, sizes_of, tell
-from streamer.engines.glm.precision import exact
+from streamer.engines.glm.precision import exact, has_bfloat16
 from streamer.engines.glm.revision import revision
 from streamer.engines.glm.scheduler import Scheduler
 from streamer.engines.glm.stages.flow import FlowStage
 from streamer.engines.glm.stages.llm import LlmStage
-from streamer.engines.glm.stages.vocoder import HiftVocoder, Vocoder, VocoderStage, VocosVocoder
+from streamer.engines.glm.stages.vocoder import VocoderStage
+from streamer.engines.glm.stages.vocoders import HiftVocoder, Vocoder, VocosVocoder
 from streamer.engines.glm.synthesizer import GlmSynthesizer, Parts
 from streamer.engines.glm.text.front import TextFront
+from streamer.engines.glm.transfers import Side
 from streamer.engines.glm.vocoder.hift import Hift
 from streamer.engines.glm.vocoder.vocos import Vocos
 from streamer.engines.glm.voice.encoder import VoiceEncoder
@@ -49,6 +51,7 @@ def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
     memory is too small), EngineError (others hold that memory)."""
     log = log or logger("warning")
     device = open_device(settings.device)
+    settings = with_precision(settings, device)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     exact()
@@ -67,19 +70,27 @@ def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
     fixed = {"weights": checkpoint_digest(layout, cache, settings.sample_rate), "voice": voices.revision}
     # The text's part changes while it runs: its dictionary is read again when somebody corrects it.
     profiles = lru_cache(4)(partial(_profile, settings, device, layout.tiny, taken, fixed))
+    decoding, rendering = Side(device, urgent=True), Side(device)
+    vocoder = VocoderStage(
+        _vocoder(settings, layout, device),
+        settings.vocoder_rows,
+        rendering,
+        tensor_float=settings.vocoder_precision == "tf32",
+    )
+    flowing = FlowStage(
+        flow, settings.flow_rows, rendering, vocoder.has_room, tensor_float=settings.flow_precision == "tf32"
+    )
+    for stage in (flowing, vocoder):
+        stage.prepare()
     engine = GlmSynthesizer(
         Parts(
             front=front,
             voices=voices,
-            llm=LlmStage(decoder, front.special, Scheduler(settings.schedule, SystemClock())),
-            flow=FlowStage(flow, settings.flow_rows, tensor_float=settings.flow_precision == "tf32"),
-            vocoder=VocoderStage(
-                _vocoder(settings, layout, device),
-                settings.vocoder_rows,
-                tensor_float=settings.vocoder_precision == "tf32",
-            ),
+            llm=LlmStage(decoder, front.special, Scheduler(settings.schedule, SystemClock()), decoding),
+            flow=flowing,
+            vocoder=vocoder,
             joining=Joining(sample_rate=settings.sample_rate, pause=settings.pause, cross_fade=settings.cross_fade),
-            draws=_reference if settings.draws == "reference" else CounterDraws,
+            draws=_reference if settings.draws == "reference" else partial(CounterDraws, device=device),
             phoneme=settings.phoneme,
             use_cache=settings.use_cache,
             profile=lambda: profiles(front.version),
@@ -101,6 +112,13 @@ def open_device(name: str) -> torch.device:
             [f"engine.glm.device is {name}, but this machine has {count} CUDA devices; use cpu or auto"]
         )
     return device
+
+
+def with_precision(settings: Glm, device: torch.device) -> Glm:
+    """The same with `auto` decided."""
+    if settings.llm_precision != "auto":
+        return settings
+    return settings.model_copy(update={"llm_precision": "bf16" if has_bfloat16(device) else "fp32"})
 
 
 def _same_in_every_row(llama: Llama, rows: int) -> None:

@@ -23,16 +23,18 @@ class Queue:
     def add(self, piece: Piece) -> None:
         insort(self._pieces, piece, key=lambda one: one.place)
 
-    def take(self, rows: int = 1) -> tuple[list[Piece], int]:
-        """The oldest piece and the next ones of its bucket, up to `rows`, and that bucket. Not when empty."""
+    def take(self, rows_of: Callable[[int], int]) -> tuple[list[Piece], int, int]:
+        """The oldest piece and the next ones of its bucket, as many as have room; that bucket and its rows. Not when
+        empty. `rows_of`: the rows of a bucket's batch."""
         bucket = self._bucket(self._pieces[0])
+        rows = rows_of(bucket)
         taken: list[Piece] = []
         left: list[Piece] = []
         for piece in self._pieces:
             fits = len(taken) < rows and self._bucket(piece) == bucket
             (taken if fits else left).append(piece)
         self._pieces = left
-        return taken, bucket
+        return taken, bucket, rows
 
     def drop(self, ticket: Ticket) -> None:
         self._pieces = [piece for piece in self._pieces if piece.job.ticket != ticket]

@@ -33,7 +33,15 @@ def utterance(text: str, seed: int = 0, voice: Voice = voice(), phoneme: bool | 
 
 def settings(cache: Path, **changes: Any) -> Glm:
     return Glm.model_validate(
-        {"checkpoint": str(TINY.root), "device": "cpu", "cache": str(cache), "threads": 1, **changes}
+        {
+            "checkpoint": str(TINY.root),
+            "device": "cpu",
+            "llm_precision": "fp32",
+            "cache": str(cache),
+            "threads": 1,
+            "rows": 8,
+            **changes,
+        }
     )
 
 

@@ -26,7 +26,7 @@ def test_older_utterances_and_earlier_segments_go_first() -> None:
     queue = Queue()
     for place in [(3, 0), (1, 2), (2, 0), (1, 1)]:
         queue.add(piece(*place))
-    assert places(queue.take(3)[0]) == [(1, 1), (1, 2), (2, 0)]
+    assert places(queue.take(lambda _: 3)[0]) == [(1, 1), (1, 2), (2, 0)]
     assert len(queue) == 1
 
 
@@ -34,11 +34,11 @@ def test_a_batch_is_the_oldest_and_others_of_its_bucket() -> None:
     queue = Queue(lambda one: len(one.tokens))
     for ticket, length in [(1, 64), (2, 32), (3, 64), (4, 64), (5, 32)]:
         queue.add(piece(ticket, tokens=length))
-    taken, bucket = queue.take(2)
-    assert (places(taken), bucket) == ([(1, 0), (3, 0)], 64)
-    taken, bucket = queue.take(4)
+    taken, bucket, rows = queue.take(lambda bucket: bucket // 32)
+    assert (places(taken), bucket, rows) == ([(1, 0), (3, 0)], 64, 2)
+    taken, bucket, _ = queue.take(lambda _: 4)
     assert (places(taken), bucket) == ([(2, 0), (5, 0)], 32)
-    assert places(queue.take(4)[0]) == [(4, 0)]
+    assert places(queue.take(lambda _: 4)[0]) == [(4, 0)]
 
 
 def test_all_pieces_of_an_utterance_are_dropped() -> None:
@@ -47,7 +47,7 @@ def test_all_pieces_of_an_utterance_are_dropped() -> None:
         queue.add(piece(*place))
     queue.drop(Ticket(2))
     queue.drop(Ticket(9))
-    assert places(queue.take(9)[0]) == [(1, 0)]
+    assert places(queue.take(lambda _: 9)[0]) == [(1, 0)]
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from([32, 64, 96]))), st.integers(1, 4))
@@ -59,7 +59,7 @@ def test_each_piece_is_taken_once_and_none_waits_behind_a_younger_one(
         queue.add(piece(ticket, index, length))
     left = sorted((ticket, index) for index, (ticket, _) in enumerate(waiting))
     while queue:
-        taken, bucket = queue.take(rows)
+        taken, bucket, _ = queue.take(lambda _: rows)
         assert 1 <= len(taken) <= rows
         assert {len(one.tokens) for one in taken} == {bucket}
         assert taken[0].place == left[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -16,8 +17,12 @@ from streamer.engines.glm.flow.job import FlowJob
 from streamer.engines.glm.pieces import Job, Piece
 from streamer.engines.glm.stages import flow
 from streamer.engines.glm.stages.flow import FlowStage
+from streamer.engines.glm.stages.vocoder import VocoderStage
+from streamer.engines.glm.transfers import Arrival, Side
 from streamer.engines.glm.voice.encoder import EncodedVoice
 from tests.engines.glm.speaking import utterance
+
+CPU = torch.device("cpu")
 
 
 class Run:
@@ -26,7 +31,7 @@ class Run:
     trouble: Exception | None = None
     begun = 0
 
-    def __init__(self, flow: object, jobs: Sequence[FlowJob], rows: int, bucket: int) -> None:
+    def __init__(self, flow: object, jobs: Sequence[FlowJob], rows: int, bucket: int, lanes: object) -> None:
         type(self).begun += 1
         self._jobs, self._steps = jobs, 0
 
@@ -44,7 +49,7 @@ class Run:
 def stage(monkeypatch: pytest.MonkeyPatch) -> FlowStage:
     monkeypatch.setattr(Run, "begun", 0)
     monkeypatch.setattr(flow, "FlowRun", Run)
-    stage = FlowStage(cast(Any, None), rows=2)
+    stage = FlowStage(cast(Any, SimpleNamespace(device=CPU)), 2, Side(CPU), lambda: True)
     for ticket in (1, 2, 3):
         job = Job(Ticket(ticket), utterance("a"))
         job.voice = EncodedVoice(np.arange(3), np.zeros(192, np.float32), np.zeros((6, 80), np.float32))
@@ -94,3 +99,73 @@ def test_what_had_no_memory_waits_again_but_for_who_was_dropped(stage: FlowStage
     stage.drop(Ticket(2))
     stage.squeeze()
     assert run(stage) == [1, 3]
+
+
+def test_on_a_gpu_all_steps_are_launched_at_once_if_the_vocoder_has_room(stage: FlowStage) -> None:
+    room = [False, True]
+    stage._at_once, stage._room = True, lambda: room.pop(0)
+    assert stage.step() == ()
+    assert [piece.job.ticket for piece in stage.step()] == [1, 2]
+
+
+class Waves:
+    """A vocoder that makes of each piece its ticket."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+
+    def bucket(self, frames: int) -> int:
+        return frames
+
+    def samples(self, frames: int) -> int:
+        return 2 * frames
+
+    def prepare(self, rows: int) -> None:
+        """Nothing."""
+
+    def waves(self, pieces: Sequence[Piece], rows: int, frames: int) -> Tensor:
+        tickets = [piece.job.ticket for piece in pieces]
+        self.batches.append([int(ticket) for ticket in tickets])
+        return torch.tensor(tickets + [0] * (rows - len(tickets)), dtype=torch.float32)[:, None].expand(-1, 9)
+
+
+def spoken(ticket: int, frames: int) -> Piece:
+    piece = Piece(Job(Ticket(ticket), utterance("a")), 0, CounterDraws(0, 0))
+    piece.mel = torch.zeros(80, frames)
+    return piece
+
+
+def test_samples_are_taken_when_they_have_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two batches are under way at most, and end in their order."""
+    here: list[bool] = [False]
+    monkeypatch.setattr(Arrival, "arrived", property(lambda arrival: here[0]))
+    vocoder = Waves()
+    stage = VocoderStage(vocoder, 2, Side(CPU))
+    pieces = [spoken(ticket, 1 + ticket // 4) for ticket in range(1, 6)]
+    for piece in pieces:
+        stage.add(piece)
+    assert [stage.step() for _ in range(4)] == [()] * 4
+    assert vocoder.batches == [[1, 2], [3]]
+    assert not stage.has_room()
+    here[0] = True
+    assert [[piece.job.ticket for piece in stage.step()] for _ in range(4)] == [[1, 2], [3], [4, 5], []]
+    assert [piece.job.waves[0].tolist() for piece in pieces] == [
+        [ticket] * (2 * (1 + ticket // 4)) for ticket in range(1, 6)
+    ]
+
+
+def test_a_batch_without_memory_waits_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    vocoder = Waves()
+    stage = VocoderStage(vocoder, 2, Side(CPU))
+    stage.add(spoken(1, 1))
+    with monkeypatch.context() as patched:
+        patched.setattr(vocoder, "waves", _no_memory)
+        with pytest.raises(MemoryError):
+            stage.step()
+    assert [piece.job.ticket for piece in stage.working] == [1]
+    stage.squeeze()
+    assert [piece.job.ticket for piece in stage.step()] == [1]
+
+
+def _no_memory(*_: object) -> Tensor:
+    raise MemoryError

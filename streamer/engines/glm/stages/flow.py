@@ -1,31 +1,53 @@
-"""Speech tokens → mel: a batch of one bucket advances by an Euler step at a time."""
+"""Speech tokens → mel: a batch of one bucket advances by an Euler step at a time.
+
+On a GPU all steps of a batch are launched at once, and its mels are handed on before they are there: who reads them is
+launched behind them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
 from streamer.engines.base import Ticket
 from streamer.engines.glm.flow.flow import Flow
 from streamer.engines.glm.flow.frames import frames_of
-from streamer.engines.glm.flow.job import FlowJob
-from streamer.engines.glm.flow.run import FlowRun
+from streamer.engines.glm.flow.job import MOST_FRAMES, FlowJob
+from streamer.engines.glm.flow.lane import Lanes
+from streamer.engines.glm.flow.run import STEPS, FlowRun
 from streamer.engines.glm.pieces import Piece
 from streamer.engines.glm.precision import tensor_float
 from streamer.engines.glm.queues import Queue
-from streamer.engines.glm.shapes import bucket
+from streamer.engines.glm.shapes import batch_rows, buckets, computed_length
+from streamer.engines.glm.transfers import Side, sent
 from streamer.errors import EngineError
 
 
 class FlowStage:
-    def __init__(self, flow: Flow, rows: int, *, tensor_float: bool = False) -> None:
-        """`rows`: of every batch, whatever waits; those that nobody needs stay empty."""
+    def __init__(
+        self, flow: Flow, rows: int, side: Side, room: Callable[[], bool], *, tensor_float: bool = False
+    ) -> None:
+        """`rows`: of every batch, whatever waits (of long pieces fewer); those that nobody needs stay empty.
+
+        `room`: whether what comes next has room for another batch.
+        """
         self._flow, self._rows, self._tensor_float = flow, rows, tensor_float
-        self._waiting = Queue(lambda piece: bucket(frames_of(_count(piece))))
+        self._side, self._room = side, room
+        self._at_once = flow.device.type == "cuda"
+        self._lanes = Lanes(flow, STEPS)
+        self._waiting = Queue(lambda piece: computed_length(frames_of(_count(piece)), flow.device))
         self._working: list[Piece] = []
         self._run: FlowRun | None = None
         self._dropped: set[Ticket] = set()  # of those in the batch under way
+
+    def prepare(self) -> None:
+        """On a GPU: take the memory of every shape, and capture it."""
+        if self._at_once:
+            with self._side(), tensor_float(self._tensor_float):
+                # The longest first: what it takes serves the others.
+                for frames in reversed(buckets(MOST_FRAMES)):
+                    self._lanes.of(batch_rows(frames, self._rows), frames)
 
     @property
     def working(self) -> Sequence[Piece]:
@@ -35,13 +57,16 @@ class FlowStage:
         self._waiting.add(piece)
 
     def step(self) -> Sequence[Piece]:
-        with tensor_float(self._tensor_float):
+        with self._side(), tensor_float(self._tensor_float):
             return self._step()
 
     def _step(self) -> Sequence[Piece]:
         run = self._run or self._begin()
-        if run is None or not run.advance():
+        if run is None:
             return ()
+        while not run.advance():
+            if not self._at_once:
+                return ()
         for piece, mel in zip(self._working, run.mels(), strict=True):
             piece.mel = mel
         return self._end()
@@ -68,10 +93,11 @@ class FlowStage:
         return wanted
 
     def _begin(self) -> FlowRun | None:
-        if not self._waiting:
+        if not self._waiting or not self._room():
             return None
-        self._working, frames = self._waiting.take(self._rows)
-        self._run = FlowRun(self._flow, [self._job(piece) for piece in self._working], self._rows, frames)
+        self._working, frames, rows = self._waiting.take(lambda frames: batch_rows(frames, self._rows))
+        jobs = [self._job(piece) for piece in self._working]
+        self._run = FlowRun(self._flow, jobs, rows, frames, lanes=self._lanes)
         return self._run
 
     def _job(self, piece: Piece) -> FlowJob:
@@ -80,7 +106,7 @@ class FlowStage:
         if voice is None:
             raise EngineError("a piece without a voice")
         tokens = torch.tensor([*voice.speech_tokens, *piece.tokens], dtype=torch.int64)
-        noise = piece.draws.flow_noise(frames_of(len(tokens)))
+        noise = sent(piece.draws.flow_noise(frames_of(len(tokens))), self._flow.device)
         return FlowJob(tokens, torch.tensor(voice.mel), torch.tensor(voice.speaker), noise)
 
 

@@ -12,6 +12,7 @@ from streamer.engines.glm.pieces import Piece
 from streamer.engines.glm.queues import Room
 from streamer.engines.glm.scheduler import Scheduler
 from streamer.engines.glm.text.tokenizer import SpecialTokens
+from streamer.engines.glm.transfers import Side
 from streamer.errors import EngineError
 
 _LEAST_TOKENS, _MOST_TOKENS = 2, 20
@@ -19,10 +20,12 @@ _LEAST_TOKENS, _MOST_TOKENS = 2, 20
 
 
 class LlmStage:
-    def __init__(self, decoder: Decoder, special: SpecialTokens, scheduler: Scheduler) -> None:
+    def __init__(self, decoder: Decoder, special: SpecialTokens, scheduler: Scheduler, side: Side) -> None:
+        """`side`: the stream that it decodes on."""
         self._decoder = decoder
         self._special = special
         self._scheduler = scheduler
+        self._side = side
         self._room = Room(decoder.rows)
         self._rows: dict[int, Piece] = {}
         self._joining: Piece | None = None
@@ -38,6 +41,10 @@ class LlmStage:
         self._scheduler.add(piece)
 
     def step(self) -> Sequence[Piece]:
+        with self._side():
+            return self._step()
+
+    def _step(self) -> Sequence[Piece]:
         self._joining = None
         self._join()
         if not self._rows:
@@ -60,7 +67,8 @@ class LlmStage:
         self._scheduler.drop(ticket)
         for row in [row for row, piece in self._rows.items() if piece.job.ticket == ticket]:
             del self._rows[row]
-            self._decoder.drop(row)
+            with self._side():
+                self._decoder.drop(row)
 
     def squeeze(self) -> None:
         self._room.squeeze(len(self._rows))

@@ -37,6 +37,10 @@ class Vocos:
         """`sha256`: 64 hex digits, as configured. Errors: CheckpointError that names the file."""
         return cls(_loaded(_vouched(layout.vocos, sha256), layout.vocos, device), device)
 
+    def samples(self, frames: int) -> int:
+        """That so many frames make: a single one is spoken twice."""
+        return self.hop * max(frames, 2)
+
     def __call__(self, mel: Tensor) -> Tensor:
         """[B, 80, T], ln of a 32 kHz mel, every row T frames → [B, 640 T], which is 1280 for T = 1.
 
