@@ -86,6 +86,7 @@ class TestGraph(_Cuda):
             kernels.swiglu(normed, opened)
 
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             step()
         side.synchronize()
@@ -99,4 +100,26 @@ class TestGraph(_Cuda):
             replayed = [part.clone() for part in (seen, normed, opened, cached.keys, cached.values)]
             step()
             for one, other in zip(replayed, (seen, normed, opened, cached.keys, cached.values), strict=True):
+                assert torch.equal(one, other)
+
+    def test_captured_draws_follow_the_probabilities(self, device: torch.device) -> None:
+        draws, drawn = open_draws(device), Drawn(device, torch.float32)
+        probabilities = drawn.normal(8, 32_769).softmax(1)
+        uniforms = torch.full((8,), 0.7, dtype=torch.float64, device=device)
+        wanted = torch.tensor([True, False] * 4, device=device)
+
+        def step() -> list[torch.Tensor]:
+            columns, likely = draws.candidates(probabilities, 25)
+            return [columns, likely, draws.draw(probabilities, uniforms, wanted)[wanted_rows]]
+
+        wanted_rows = torch.arange(0, 8, 2, device=device)
+        step()
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            captured = step()
+        for _ in range(3):
+            probabilities.copy_(drawn.normal(8, 32_769).softmax(1))
+            graph.replay()
+            for one, other in zip(captured, step(), strict=True):
                 assert torch.equal(one, other)
