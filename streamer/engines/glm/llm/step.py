@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from streamer.engines.glm.kernels.base import Scratch, StepKernels
-from streamer.engines.glm.kernels.plain import PlainKernels
+from streamer.engines.glm.kernels.base import Scratch
+from streamer.engines.glm.kernels.opening import open_kernels
 from streamer.engines.glm.llm.cache import KvCache
 from streamer.engines.glm.llm.llama import Llama
 from streamer.engines.glm.llm.products import multiplied
@@ -20,7 +20,7 @@ class DecodeStep:
 
     def __init__(self, model: Llama, cache: KvCache) -> None:
         self._model, self._cache = model, cache
-        self._kernels = kernels_for(model.device)
+        self._kernels = open_kernels(model.device, model.config.head)
         self._angles = model.angles(cache.positions)
         config, rows, device = model.config, cache.rows, model.device
         heads, hidden = config.num_attention_heads, config.hidden_size
@@ -60,12 +60,3 @@ class DecodeStep:
             left_open = multiplied(self._opened, layer.down)
         kernels.add_rms_norm(residual, left_open, self._model.norm, epsilon, self._final)
         return self._final
-
-
-def kernels_for(device: torch.device) -> StepKernels:
-    """Triton's on a GPU, torch's operations elsewhere."""
-    if device.type != "cuda":
-        return PlainKernels()
-    from streamer.engines.glm.kernels.triton_step import TritonKernels
-
-    return TritonKernels()
