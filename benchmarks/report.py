@@ -39,6 +39,7 @@ def publish(
     rows: Sequence[Sequence[object]],
     *,
     write: bool = True,
+    width: int = 120,
     **details: object,
 ) -> None:
     """Print the table and, with `write`, keep it with `details`."""
@@ -47,7 +48,7 @@ def publish(
         table.add_column(column, justify="left" if number == 0 else "right")
     for row in rows:
         table.add_row(*(f"{cell:,.2f}" if isinstance(cell, float) else str(cell) for cell in row))
-    Console(width=120).print(table)
+    Console(width=width).print(table)
     if not write:
         return
     result = {

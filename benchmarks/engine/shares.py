@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,10 +10,11 @@ from typing import Any
 
 
 class Shares:
-    """Seconds by the name of a stage, and of each call where it is kept."""
+    """Seconds by the name of a stage. Thread safe."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._lock = threading.Lock()
 
     @contextmanager
     def of(self, name: str) -> Iterator[None]:
@@ -23,19 +25,18 @@ class Shares:
             self.add(name, time.perf_counter() - began)
 
     def add(self, name: str, seconds: float) -> None:
-        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        with self._lock:
+            self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
-    def timed(self, name: str, work: Callable[[], Any], each: Callable[[float], None] | None = None) -> Any:
-        """The same work, timed at each call; `each` is told how long it took."""
+    def timed(self, name: str, work: Callable[[], Any], each: Callable[[float], None]) -> Callable[[], Any]:
+        """The same work, timed at each call; `each` is told how long it took, when it went well."""
 
         def timed() -> Any:
             began = time.perf_counter()
-            try:
-                return work()
-            finally:
-                spent = time.perf_counter() - began
-                self.add(name, spent)
-                if each is not None:
-                    each(spent)
+            result = work()
+            spent = time.perf_counter() - began
+            self.add(name, spent)
+            each(spent)
+            return result
 
         return timed
