@@ -78,7 +78,8 @@ def gigabytes(count: int) -> str:
 
 
 def plan(settings: Glm, sizes: Sizes, *, gpu: bool) -> Plan:
-    """Of this profile on a GPU, or on a CPU, which computes the rows of flow and vocoder one after the other."""
+    """Of this profile on a GPU, or on a CPU, which computes the rows of flow and vocoder one after the other. The
+    settings' precisions are decided, not `auto`."""
     flow, voice = sizes.flow, sizes.tokenizer
     vocoder = _most_frames(settings.vocoder_rows, gpu=gpu) * vocoder_frame(sizes.vocoder)
     parts = (

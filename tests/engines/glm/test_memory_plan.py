@@ -49,7 +49,7 @@ OFFICIAL = Sizes(
     tokenizer=WHISPER,
     speaker=28_000_000,
 )
-FULL = Glm(rows=64, flow_rows=8, vocoder_rows=8, flow_precision="tf32")
+FULL = Glm(rows=64, positions=4096, flow_rows=8, vocoder_rows=8, llm_precision="fp32", flow_precision="tf32")
 
 
 def tiny_sizes(profile: Glm) -> Sizes:
@@ -122,7 +122,7 @@ def test_a_step_of_the_flow(sizes: FlowSizes, precision: str) -> None:
         run.advance()
         return run
 
-    profile = Glm.model_validate({"flow_precision": precision})
+    profile = Glm.model_validate({"llm_precision": "fp32", "flow_precision": precision})
     held = planned(profile, OFFICIAL._replace(flow=sizes), "flow at work") * frames // MOST_FRAMES
     adaptations = (STEPS + 1) * 2 * (6 * sizes.depth + 2) * sizes.trans_dim * 4
     bound = held + adaptations

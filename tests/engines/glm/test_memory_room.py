@@ -81,12 +81,12 @@ def test_an_engine_that_does_not_fit_takes_nothing(glm_cache: Path, monkeypatch:
 
 def test_what_was_taken_is_told_by_part(glm_cache: Path) -> None:
     told = Told()
-    engine = open_glm(settings(glm_cache), told)
+    engine = open_glm(settings(glm_cache, rows=2, positions=512, llm_precision="fp32"), told)
     ((event, fields),) = told.lines
     assert event == "memory of the engine, in bytes"
     parts = [value for name, value in fields.items() if name not in ("device", "total")]
     assert fields["device"] == "cpu"
-    assert fields["llm_keys_and_values"] == 2 * 2 * 8 * 4096 * 32 * 4
+    assert fields["llm_keys_and_values"] == 2 * 2 * 2 * 512 * 32 * 4
     assert sum(map(int, map(str, parts))) == fields["total"]
     assert engine.profile.about.endswith(f"at most {int(str(fields['total'])) / GB:.2f} GB of memory")
 
@@ -109,7 +109,7 @@ def test_the_machines_memory(tmp_path: Path) -> None:
 
 def test_where_the_machine_does_not_tell_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_room, "_MACHINE", tmp_path / "none")
-    assert admitted(Glm(memory_share=0.001), OFFICIAL, CPU, Played()).total > 10 * GB
+    assert admitted(Glm(memory_share=0.001, llm_precision="fp32"), OFFICIAL, CPU, Played()).total > 10 * GB
 
 
 class PlayedCuda:
