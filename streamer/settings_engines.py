@@ -34,9 +34,11 @@ class Schedule(Section):
     largest_cost: int = Field(0, ge=0)
     """Estimated speech tokens (25 a second) that the engine takes in at once; more waits in the worker. 0: 2,000 for
     each row."""
-    longest_wait: Seconds = 60.0
-    """Seconds after which a waiting segment goes before all that follows here, whoever waits longest first. To be well
-    above what `largest_cost` takes to be spoken: where all wait longer, they go in the order of their arrival."""
+    longest_wait: Seconds = 600.0
+    """Seconds after which a waiting segment goes before all that follows here, even into a kept row; who waits longest
+    goes first. To be more than `largest_cost` / 25 / (seconds of audio that the engine makes in a second): where all
+    wait longer, nothing that follows has an effect. A CPU that makes half a second in a second, and takes in 16,000
+    tokens for its 8 rows, needs more than 1,280 s."""
     short_share: float = Field(0.0, ge=0, lt=1)
     """Share of the rows, rounded up, that only short texts may take. They stay empty while none waits."""
     short_cost: Count = 250

@@ -4,127 +4,136 @@ Each source has a virtual time, which grows by the cost of whatever it is given:
 next. Who has the lowest one goes first, so that sources that keep waiting are given alike. The clock shows the start of
 what was given last. A source that waited for nothing goes on from there, or from its own time if that is later: it
 saves nothing up, and owes what it was given.
+
+All that waits in one queue may be given at any time. Where that is not so, as with rows that some texts may not take,
+there is a queue for each kind: a source that is held up in one queue would save up credit for the others if they had
+its virtual time in common, and with times of its own in each, but a charge that counts in all, it would owe without
+bound to all that come later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from enum import IntEnum
-from heapq import heappop, heappush
-from typing import NamedTuple
+from heapq import heapify, heappop, heappush
 
 Place = tuple[int, int]
 """Of a piece: (ticket of its utterance, index of its segment). The smaller one goes first."""
-_MOST_RESTING = 10_000
+_Entry = tuple[int, Place, str]
+"""(virtual time, first place, source)."""
+_MOST_OWING = 5_000
 """Sources that are remembered though they wait for nothing, for what they were given ahead of others."""
-
-
-class Length(IntEnum):
-    """Of a whole text; it decides which rows the text may take."""
-
-    SHORT = 0
-    LONG = 1
-
-
-class _Waiting(NamedTuple):
-    source: str
-    length: Length
-    cost: int
+_SPARE = 16
+"""A heap is made anew when more than half of it is of no use, and so much."""
 
 
 class _Source:
-    __slots__ = ("heaps", "time", "waiting")
+    __slots__ = ("costs", "entry", "heap", "time")
 
     def __init__(self) -> None:
         self.time = 0
-        self.waiting = 0
-        self.heaps: tuple[list[Place], list[Place]] = ([], [])
-        """By length. The first place of each waits; others may be gone."""
+        self.costs: dict[Place, int] = {}
+        """Of what waits."""
+        self.heap: list[Place] = []
+        """The first place waits; others may be gone."""
+        self.entry: _Entry | None = None
+        """What it has among the other sources, if it waits."""
+
+    def first(self) -> Place | None:
+        if len(self.heap) > 2 * len(self.costs) + _SPARE:
+            self.heap = sorted(self.costs)
+        while self.heap and self.heap[0] not in self.costs:
+            heappop(self.heap)
+        return self.heap[0] if self.heap else None
 
 
 class FairQueue:
-    """Places that wait, of each source the smaller first. Adding and taking one costs O(log n)."""
+    """Places that wait, of each source the smaller first. Adding and taking one costs O(log n), spread over many."""
 
     def __init__(self) -> None:
-        self._clocks = [0, 0]
-        """By length. While only short texts may be taken the long ones' clock stands still, or else a source that is
-        new among them would be behind all that were held up."""
-        self._waiting: dict[Place, _Waiting] = {}
+        self._clock = 0
+        self._names: dict[Place, str] = {}
+        """The sources of the places that wait."""
         self._sources: dict[str, _Source] = {}
-        self._fronts: tuple[list[tuple[int, Place, str]], list[tuple[int, Place, str]]] = ([], [])
-        """By length: (virtual time, first place, source), a heap. An entry that became untrue stays until it comes up;
-        what is true of a source is always among them."""
-        self._resting: list[tuple[int, str]] = []
-        """(virtual time, source) of those that wait for nothing, a heap. Forgotten once the clocks passed it."""
+        self._front: list[_Entry] = []
+        """A heap. What is not the entry of its source any longer stays until it comes up, or the heap is made anew."""
+        self._resting: set[str] = set()
+        """Those that wait for nothing and owed something when they came to. Forgotten once the clock passed it."""
+        self._many_resting = _SPARE
 
     @property
     def sources(self) -> int:
         """How many it knows: those that wait, and those that owe."""
         return len(self._sources)
 
-    def add(self, place: Place, source: str, length: Length, cost: int) -> None:
+    @property
+    def held(self) -> int:
+        """How many entries its heaps have, those of no use as well."""
+        return len(self._front) + sum(len(source.heap) for source in self._sources.values())
+
+    def add(self, place: Place, source: str, cost: int) -> None:
         """`cost`: at least 1."""
         found = self._sources.setdefault(source, _Source())
-        if not found.waiting:
-            found.time = max(found.time, self._clocks[length])
-        self._waiting[place] = _Waiting(source, length, cost)
-        found.waiting += 1
-        heappush(found.heaps[length], place)
-        if found.heaps[length][0] == place:
-            self._offer(source, length)
+        if not found.costs:
+            found.time = max(found.time, self._clock)
+            self._resting.discard(source)
+        found.costs[place] = cost
+        self._names[place] = source
+        heappush(found.heap, place)
+        self._offer(source, found)
 
-    def first(self, lengths: Collection[Length]) -> Place | None:
-        """Who goes next among texts of these lengths."""
-        tops = [(length, front[0]) for length in Length if (front := self._front(length))]
-        return min((top for length, top in tops if length in lengths), default=(0, None, ""))[1]
+    def first(self) -> Place | None:
+        """Who goes next."""
+        front = self._ordered()
+        return front[0][1] if front else None
 
-    def take(self, place: Place, lengths: Collection[Length]) -> None:
-        """It goes, before or as the first of these lengths, and its source is charged."""
-        first = self.first(lengths)
-        if first is not None:
-            start = self._sources[self._waiting[first].source].time
-            for length in lengths:
-                self._clocks[length] = max(self._clocks[length], start)
-        source, _, cost = self._waiting[place]
-        self._sources[source].time += cost
-        self._remove(place)
+    def take(self, place: Place) -> None:
+        """It goes, before or as the first, and its source is charged."""
+        source = self._sources[self._names[place]]
+        self._clock = self._ordered()[0][0]  # never back: whoever waits starts no earlier than the clock
+        source.time += source.costs[place]
+        self.drop(place)
 
     def drop(self, place: Place) -> None:
-        """It does not wait any longer. Nobody is charged."""
-        self._remove(place)
-
-    def _remove(self, place: Place) -> None:
-        name = self._waiting.pop(place).source
+        """It does not wait any longer, if it did. Nobody is charged."""
+        name = self._names.pop(place, None)
+        if name is None:
+            return
         source = self._sources[name]
-        source.waiting -= 1
-        for length in Length:
-            self._offer(name, length)
-        if not source.waiting:
-            heappush(self._resting, (source.time, name))
-        self._forget()
+        del source.costs[place]
+        self._offer(name, source)
+        if not source.costs:
+            self._rest(name, source)
 
-    def _offer(self, name: str, length: Length) -> None:
+    def _offer(self, name: str, source: _Source) -> None:
         """Enter the first of a source among those of the others."""
-        source = self._sources[name]
-        heap = source.heaps[length]
-        while heap and heap[0] not in self._waiting:
-            heappop(heap)
-        if heap:
-            heappush(self._fronts[length], (source.time, heap[0], name))
+        place = source.first()
+        entry = None if place is None else (source.time, place, name)
+        if entry is not None and entry != source.entry:
+            heappush(self._front, entry)
+        source.entry = entry
 
-    def _front(self, length: Length) -> list[tuple[int, Place, str]]:
+    def _ordered(self) -> list[_Entry]:
         """The heap of the sources, whose top is true."""
-        front = self._fronts[length]
-        while front:
-            time, place, name = front[0]
-            if place in self._waiting and self._sources[name].time == time:
-                break
-            heappop(front)
-        return front
+        if len(self._front) > 2 * len(self._sources) + _SPARE:
+            self._front = [source.entry for source in self._sources.values() if source.entry is not None]
+            heapify(self._front)
+        while self._front and not self._true(self._front[0]):
+            heappop(self._front)
+        return self._front
 
-    def _forget(self) -> None:
-        while self._resting and (self._resting[0][0] <= min(self._clocks) or len(self._resting) > _MOST_RESTING):
-            time, name = heappop(self._resting)
-            rested = self._sources.get(name)
-            if rested is not None and not rested.waiting and rested.time == time:
-                del self._sources[name]
+    def _true(self, entry: _Entry) -> bool:
+        source = self._sources.get(entry[2])
+        return source is not None and source.entry == entry
+
+    def _rest(self, name: str, source: _Source) -> None:
+        if source.time <= self._clock:
+            del self._sources[name]
+            return
+        self._resting.add(name)
+        if len(self._resting) <= self._many_resting:
+            return
+        owing = sorted((self._sources[one].time, one) for one in self._resting)
+        kept = {one for time, one in owing[-_MOST_OWING:] if time > self._clock}
+        for one in self._resting - kept:
+            del self._sources[one]
+        self._resting = kept
+        self._many_resting = 2 * len(kept) + _SPARE

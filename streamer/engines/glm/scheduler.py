@@ -4,25 +4,25 @@ First whoever waited longer than `longest_wait`, in the order of waiting. Then, 
 may take, the source that was given least (fair_queue.py), and of that one the oldest utterance's earliest segment; once
 only the rows are left that are kept for short texts, the same among those. Long ones may take any row, if few enough of
 them are in: no row is a particular one.
+
+The rows that are kept are shared alike by themselves, and so are the others: what a source is given of the one is not
+charged in the other. Or else whoever may take nothing of the one for a while would save up credit for the other.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection
 from typing import NamedTuple
 
 from streamer.clock import Clock
 from streamer.engines.base import Ticket, estimated_tokens
-from streamer.engines.glm.fair_queue import FairQueue, Length, Place
+from streamer.engines.glm.fair_queue import FairQueue, Place
 from streamer.engines.glm.pieces import Piece
 from streamer.settings_engines import Schedule
 
 _SPEECH_TOKENS = 8
 """Estimated, for each text token of a segment: an ideograph takes 6, and one token is 1.3 of them; of Latin letters a
 token is four or five, and each takes 1.8 (engines.base.estimated_tokens)."""
-_ALL: Collection[Length] = tuple(Length)
-_SHORT: Collection[Length] = (Length.SHORT,)
 
 
 def cost(piece: Piece) -> int:
@@ -45,9 +45,13 @@ class Scheduler:
         self._clock = clock
         self._waiting: OrderedDict[Place, _Waiting] = OrderedDict()
         """In the order of waiting."""
-        self._rows: dict[Length, set[Place]] = {length: set() for length in Length}
-        """Those that are in rows."""
-        self._queue = FairQueue()
+        self._rows: set[Place] = set()
+        """Those that are in rows, and of them those of long texts."""
+        self._long: set[Place] = set()
+        self._any = FairQueue()
+        """For the rows that any text may take: all that wait."""
+        self._kept = FairQueue()
+        """For the rows that are kept: the short ones of them."""
 
     def __len__(self) -> int:
         """How many wait."""
@@ -57,39 +61,49 @@ class Scheduler:
         """Let it wait."""
         source = piece.job.utterance.source if self._schedule.fair_sources else ""
         self._waiting[piece.place] = _Waiting(piece, self._clock.monotonic())
-        self._queue.add(piece.place, source, self._length(piece), cost(piece))
+        self._any.add(piece.place, source, cost(piece))
+        if self._short(piece):
+            self._kept.add(piece.place, source, cost(piece))
 
     def take(self, admitted: int) -> Piece | None:
         """Who goes into a row now; it is in until `leave` or `drop`. `admitted`: as many as may be in together.
 
         None: nobody waits, no row is free, or those that are free are kept for short texts and none waits.
         """
-        if not self._waiting or sum(map(len, self._rows.values())) >= admitted:
+        if not self._waiting or len(self._rows) >= admitted:
             return None
-        lengths = _ALL
         place = self._overdue()
-        if place is None:
-            if len(self._rows[Length.LONG]) >= self._open(admitted):
-                lengths = _SHORT
-            place = self._queue.first(lengths)
+        kept = len(self._long) >= self._open(admitted)
+        if kept and place is not None:
+            kept = self._short(self._waiting[place].piece)  # a long one that is overdue goes where it may not
+        queue = self._kept if kept else self._any
+        place = queue.first() if place is None else place
         if place is None:
             return None
-        self._queue.take(place, lengths)
-        piece, _ = self._waiting.pop(place)
-        self._rows[self._length(piece)].add(place)
+        queue.take(place)
+        piece = self._forget(place)
+        self._rows.add(place)
+        if not self._short(piece):
+            self._long.add(place)
         return piece
 
     def leave(self, piece: Piece) -> None:
         """It needs its row no longer."""
-        self._rows[self._length(piece)].discard(piece.place)
+        self._rows.discard(piece.place)
+        self._long.discard(piece.place)
 
     def drop(self, ticket: Ticket) -> None:
         """Forget the pieces of an utterance, waiting or in rows."""
         for place in [place for place in self._waiting if place[0] == ticket]:
-            del self._waiting[place]
-            self._queue.drop(place)
-        for length, places in self._rows.items():
-            self._rows[length] = {place for place in places if place[0] != ticket}
+            self._forget(place)
+        for places in (self._rows, self._long):
+            places.difference_update([place for place in places if place[0] == ticket])
+
+    def _forget(self, place: Place) -> Piece:
+        """It does not wait any longer."""
+        self._any.drop(place)
+        self._kept.drop(place)
+        return self._waiting.pop(place).piece
 
     def _overdue(self) -> Place | None:
         place, oldest = next(iter(self._waiting.items()))
@@ -100,6 +114,5 @@ class Scheduler:
         """How many long texts may be in: at least one, however few rows memory is left for."""
         return max(1, admitted - self._schedule.kept_rows(admitted))
 
-    def _length(self, piece: Piece) -> Length:
-        short = estimated_tokens(piece.job.utterance.text) <= self._schedule.short_cost
-        return Length.SHORT if short else Length.LONG
+    def _short(self, piece: Piece) -> bool:
+        return estimated_tokens(piece.job.utterance.text) <= self._schedule.short_cost
