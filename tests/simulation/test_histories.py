@@ -17,7 +17,7 @@ _LEAST_SHARE = 0.05
 _PART = 250
 """Histories that one process lives at a time."""
 # Taken out at once: settings, and child processes with them, refuse variables of this prefix that are none of theirs.
-_COUNT = int(os.environ.pop("STREAMER_TEST_HISTORIES", "2000"))
+_COUNT = int(os.environ.pop("STREAMER_TEST_HISTORIES", "1200"))
 _FIRST_SEED = int(os.environ.pop("STREAMER_TEST_FIRST_SEED", "0"))
 
 

@@ -51,6 +51,8 @@ def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
     memory is too small), EngineError (others hold that memory)."""
     log = log or logger("warning")
     device = open_device(settings.device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     settings = with_precision(settings, device)
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -93,6 +95,7 @@ def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
             draws=_reference if settings.draws == "reference" else partial(CounterDraws, device=device),
             phoneme=settings.phoneme,
             use_cache=settings.use_cache,
+            aside=partial(_beside, device) if device.type == "cuda" else None,
             profile=lambda: profiles(front.version),
             log=log,
         )
@@ -112,6 +115,12 @@ def open_device(name: str) -> torch.device:
             [f"engine.glm.device is {name}, but this machine has {count} CUDA devices; use cpu or auto"]
         )
     return device
+
+
+def _beside(device: torch.device) -> None:
+    """What a thread must be told that works beside the engine's: both are settings of a thread."""
+    torch.cuda.set_device(device)
+    torch.set_num_threads(1)
 
 
 def with_precision(settings: Glm, device: torch.device) -> Glm:

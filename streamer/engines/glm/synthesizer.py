@@ -2,14 +2,14 @@
 
     utterance → segments, voice → LLM → flow → vocoder → joined
 
-A step prepares at most one utterance, prefills at most one segment, decodes one token of every row, makes one Euler
-step and one vocoder batch: so that it returns soon, and who is cancelled or new is heard of.
+A step prepares at most one utterance, computes a stretch of one segment's input, decodes one token of every row, makes
+one Euler step and one vocoder batch: so that it returns soon, and who is cancelled or new is heard of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 
@@ -19,6 +19,7 @@ from streamer.engines.glm.joining import Joining
 from streamer.engines.glm.llm.history import History
 from streamer.engines.glm.memory import is_out_of_memory
 from streamer.engines.glm.pieces import Job, Piece
+from streamer.engines.glm.preparing import Preparing
 from streamer.engines.glm.stages.base import Stage
 from streamer.engines.glm.text.front import TextFront
 from streamer.engines.glm.voice.encoder import VoiceEncoder
@@ -26,7 +27,6 @@ from streamer.errors import VoiceUnusable
 from streamer.observe.logs import Log
 
 Report = Speech | Failure
-R = TypeVar("R")
 
 
 class Parts(NamedTuple):
@@ -44,6 +44,8 @@ class Parts(NamedTuple):
     """Whether an utterance that does not say is spoken with phonemes."""
     use_cache: bool
     """Whether a segment is prompted with those before it."""
+    aside: Callable[[], None] | None
+    """Texts and voices are prepared on a thread of their own, which calls it first; None: within the steps."""
     profile: Callable[[], Profile]
     log: Log
 
@@ -53,7 +55,13 @@ class GlmSynthesizer:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
-        self._new: dict[Ticket, Job] = {}
+        self._preparing = Preparing(
+            parts.front.prepare,
+            self._ready,
+            _fault,
+            aside=parts.aside is not None,
+            thread_begins=parts.aside or (lambda: None),
+        )
         self._jobs: dict[Ticket, Job] = {}
         self._last = 0
         self._told: tuple[str, ...] = ()
@@ -66,14 +74,14 @@ class GlmSynthesizer:
     def submit(self, utterance: Utterance) -> Ticket:
         self._last += 1
         ticket = Ticket(self._last)
-        self._new[ticket] = Job(ticket, utterance)
+        self._preparing.add(Job(ticket, utterance))
         return ticket
 
     @torch.inference_mode()
     def step(self) -> list[Report]:
         reports: list[Report] = []
         parts = self.parts
-        self._prepare(reports)
+        self._admit(reports)
         for piece in self._advance(parts.llm, reports):
             if piece.trouble:
                 self.cancel(piece.job.ticket)
@@ -85,43 +93,37 @@ class GlmSynthesizer:
         for piece in self._advance(parts.vocoder, reports):
             # Two last pieces of one may come together.
             if piece.job.done and self._jobs.pop(piece.job.ticket, None) is not None:
-                reports.append(self._own(piece.job, self._speech))
+                reports.append(self._speech(piece.job))
         return reports
 
     def cancel(self, ticket: Ticket) -> None:
-        self._new.pop(ticket, None)
+        self._preparing.drop(ticket)
         if self._jobs.pop(ticket, None) is not None:
             for stage in self._stages():
                 stage.drop(ticket)
 
     def close(self) -> None:
-        for ticket in [*self._new, *self._jobs]:
+        self._preparing.close()
+        self._forget()
+
+    def _forget(self) -> None:
+        """All that is in work."""
+        self._preparing.forget()
+        for ticket in [*self._jobs]:
             self.cancel(ticket)
 
-    def _prepare(self, reports: list[Report]) -> None:
-        """Go on with one that is new. Of some texts the costly part takes half a minute: it is done in short steps, by
-        turns with others, while those that are ready are spoken."""
-        for ticket, job in self._new.items():
-            del self._new[ticket]
-            if job.preparing is None:
-                job.preparing = self.parts.front.prepare(job.utterance.text)
-            if next(job.preparing, self) is not self:
-                self._new[ticket] = job
-            elif failure := self._own(job, self._ready):
+    def _admit(self, reports: list[Report]) -> None:
+        """Those whose texts and voices are ready."""
+        for job, failure in self._preparing.take(idle=not self._jobs):
+            if failure is not None:
                 reports.append(failure)
-            return
+            else:
+                self._jobs[job.ticket] = job
+                self._begin(job, 0)
 
-    def _own(self, job: Job, work: Callable[[Job], R]) -> R | Failure:
-        """What goes wrong in the work for one utterance is its own failure."""
-        try:
-            return work(job)
-        except VoiceUnusable as error:
-            return Failure(job.ticket, str(error), voice=True)
-        except Exception as error:  # noqa: BLE001 - of text, voice or joining; nobody else's
-            return _failure(job.ticket, error)
-
+    @torch.inference_mode()
     def _ready(self, job: Job) -> Failure | None:
-        """Cut its text and encode its voice, and let it wait for the LLM; or say why it cannot be spoken."""
+        """Cut its text and encode its voice; or say why it cannot be spoken. On whichever thread prepares."""
         parts, utterance = self.parts, job.utterance
         prompt = utterance.voice.prompt
         if prompt is None:
@@ -137,8 +139,6 @@ class GlmSynthesizer:
         if not said:
             raise VoiceUnusable("prompt_text: holds nothing that is said in the prompt")
         job.history = History(said, job.voice.speech_tokens.tolist())
-        self._jobs[job.ticket] = job
-        self._begin(job, 0)
         return None
 
     def _tell(self) -> None:
@@ -160,8 +160,11 @@ class GlmSynthesizer:
             self._begin(job, piece.index + 1)
         self.parts.flow.add(piece)
 
-    def _speech(self, job: Job) -> Speech:
-        samples = self.parts.joining.join([job.waves[index] for index in range(len(job.segments))])
+    def _speech(self, job: Job) -> Report:
+        try:
+            samples = self.parts.joining.join([job.waves[index] for index in range(len(job.segments))])
+        except Exception as error:  # noqa: BLE001 - of this sound; nobody else's
+            return _fault(job, error)
         return Speech(job.ticket, samples, job.revision)
 
     def _advance(self, stage: Stage, reports: list[Report]) -> Sequence[Piece]:
@@ -176,7 +179,7 @@ class GlmSynthesizer:
             tickets = list(dict.fromkeys(piece.job.ticket for piece in stage.working))
             short = is_out_of_memory(error)
             if not tickets or not (short or len(tickets) == 1):
-                self.close()  # the interface's word: it fails all that was submitted
+                self._forget()  # the interface's word: it fails all that was submitted
                 raise
             if short:
                 stage.squeeze()  # first: what it puts back is dropped below
@@ -189,6 +192,13 @@ class GlmSynthesizer:
 
     def _stages(self) -> tuple[Stage, Stage, Stage]:
         return self.parts.llm, self.parts.flow, self.parts.vocoder
+
+
+def _fault(job: Job, error: Exception) -> Failure:
+    """What goes wrong in the work for one utterance is its own failure."""
+    if isinstance(error, VoiceUnusable):
+        return Failure(job.ticket, str(error), voice=True)
+    return _failure(job.ticket, error)
 
 
 def _failure(ticket: Ticket, error: Exception) -> Failure:

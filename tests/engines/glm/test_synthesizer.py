@@ -86,7 +86,7 @@ class Played:
 
 
 class Stages:
-    def __init__(self) -> None:
+    def __init__(self, *, aside: bool = False) -> None:
         self.llm, self.flow, self.vocoder = Played(8), Played(3), Played(1, self._wave)
         self.front, self.log = Front(), Heard()
         self.engine = GlmSynthesizer(
@@ -100,6 +100,7 @@ class Stages:
                 draws=CounterDraws,
                 phoneme=False,
                 use_cache=True,
+                aside=(lambda: None) if aside else None,
                 profile=lambda: Profile(name="glm", revision="r", sample_rate=24_000, capacity=1, step_limit=1.0),
                 log=self.log,
             )
@@ -261,3 +262,62 @@ def test_cancelled_at_any_step_nothing_is_heard_or_kept(stages: Stages, steps: i
     assert gone not in stages.run()
     for stage in (stages.llm, stages.flow, stages.vocoder):
         assert not stage.pieces
+
+
+@pytest.fixture
+def beside() -> Iterator[Stages]:
+    """An engine that prepares on a thread of its own."""
+    stages = Stages(aside=True)
+    yield stages
+    stages.engine.close()
+
+
+def _until(stages: Stages, count: int) -> dict[Ticket, Speech | Failure]:
+    reports: dict[Ticket, Speech | Failure] = {}
+    for _ in range(3000):
+        reports |= {report.ticket: report for report in stages.engine.step()}
+        if len(reports) == count:
+            break
+    return reports
+
+
+def test_texts_are_prepared_beside_the_steps(beside: Stages) -> None:
+    tickets = beside.submit("one.two", "!!!!three", "", "four")
+    reports = _until(beside, 4)
+    assert [isinstance(reports[ticket], Speech) for ticket in tickets] == [True, True, False, True]
+    assert beside.run(5) == {}
+
+
+def test_what_fails_beside_is_its_utterances_failure(beside: Stages) -> None:
+    bad = utterance("one", voice=Voice(name="bad", prompt=PromptSound.of(b"bad", "a")))
+    ticket, (other,) = beside.engine.submit(bad), beside.submit("two")
+    reports = _until(beside, 2)
+    assert isinstance(reports[other], Speech)
+    failure = reports[ticket]
+    assert isinstance(failure, Failure)
+    assert failure.voice
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_a_text_that_cannot_be_prepared_fails_alone(monkeypatch: pytest.MonkeyPatch, aside: bool) -> None:
+    monkeypatch.setattr(Front, "prepare", lambda _, text: _prepare(text))
+    stages = Stages(aside=aside)
+    ticket, other = stages.submit("spoiled", "two")
+    reports = _until(stages, 2)
+    stages.engine.close()
+    assert reports[ticket] == Failure(ticket, "ValueError: spoiled")
+    assert isinstance(reports[other], Speech)
+
+
+def _prepare(text: str) -> Iterator[None]:
+    if text == "spoiled":
+        raise ValueError(text)
+    yield
+
+
+def test_who_was_cancelled_beside_is_not_heard_of(beside: Stages) -> None:
+    tickets = beside.submit(*["!!!!!!!!one"] * 20)
+    for ticket in tickets[::2]:
+        beside.engine.cancel(ticket)
+    assert set(_until(beside, 10)) == set(tickets[1::2])
+    assert beside.run(5) == {}
