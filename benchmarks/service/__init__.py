@@ -1,0 +1,1 @@
+"""The engine glm behind Kafka, against itself without."""
