@@ -4,8 +4,8 @@ The same pieces, behind a prompt of 5 s, with the same noise. First the noise fl
 independent float32 of the same network, and against itself in a longer shape and in a batch of four. SNR of the mel and
 of the waveform that the float32 vocoder makes of it, and the distance of the waveforms' log mels.
 
-The SNR of a waveform falls with its length whatever the precision: the vocoder adds up the phase of the fundamental from
-the beginning, so that any difference shifts it. Weights are noise: this tells how products round, not how it sounds.
+The SNR of a waveform falls with its length whatever the precision: the vocoder adds up the phase of the fundamental, so
+that any difference shifts it. Weights are noise: this tells how products round, not how speech sounds.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def heard(configuration: Path, servers: str, run: str, texts: Sequence[Text], pa
     """Speak the texts through Kafka. `patience`: seconds; ends this process where something is missing by then."""
     streamer = [sys.executable, "-m", "streamer", "--config", str(configuration)]
     environment = dict(os.environ)
-    subprocess.run([*streamer, "topics"], env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*streamer, "topics"], env=environment, check=True, capture_output=True)
     log = configuration.with_name(f"worker-{run}.log")
     with started([*streamer, "worker", "--instance", f"benchmark-{run}"], environment, log):
         watch = Watch(servers)
