@@ -100,6 +100,8 @@ def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
             log=log,
         )
     )
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)  # weights and rooms are there before other streams read them
     tell(taken, device, log)
     return engine
 

@@ -18,7 +18,9 @@ _MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
 _WEYL = 0x9E3779B9, 0xBB67AE85
 _MASK = 0xFFFFFFFF
 _CHUNK = 1 << 14
-"""Counters advanced at once; what is in work then stays in a core's cache."""
+"""Counters advanced at once on a CPU; what is in work then stays in a core's cache."""
+_CHUNK_OF_GPU = 1 << 22
+"""On a GPU launching the kernels is what costs."""
 
 Word = int | Tensor
 """32 bits without sign: a number, or int64 tensors of them. Numbers and tensors mix."""
@@ -51,7 +53,7 @@ class Stream(NamedTuple):
         """[count, 2] float64 in [0, 1): multiples of 2^-53, all equally likely."""
         numbers = torch.empty(count, 2, dtype=torch.float64, device=self.device)
         for start, words in self._chunks(count):
-            chunk = numbers[start : start + _CHUNK]
+            chunk = numbers[start : start + self._chunk]
             for column, (high, low) in enumerate(zip(words[::2], words[1::2], strict=True)):
                 chunk[:, column] = ((high >> 5 << 26) + (low >> 6)).to(torch.float64) * 2.0**-53
         return numbers
@@ -60,7 +62,7 @@ class Stream(NamedTuple):
         """[count, 4] float32, normally distributed (G. Box, M. Muller, 1958), 6.7 at most."""
         numbers = torch.empty(count, 4, dtype=torch.float32, device=self.device)
         for start, words in self._chunks(count):
-            chunk = numbers[start : start + _CHUNK]
+            chunk = numbers[start : start + self._chunk]
             for column, (first, second) in enumerate(zip(words[::2], words[1::2], strict=True)):
                 # In float64, or else small radii would come in visible steps.
                 radius = ((first + 1).to(torch.float64) * 2.0**-32).log_().mul_(-2.0).sqrt_()
@@ -69,9 +71,13 @@ class Stream(NamedTuple):
                 chunk[:, 2 * column + 1] = angle.sin_() * radius
         return numbers
 
+    @property
+    def _chunk(self) -> int:
+        return _CHUNK if torch.device(self.device).type == "cpu" else _CHUNK_OF_GPU
+
     def _chunks(self, count: int) -> Iterator[tuple[int, list[Tensor]]]:
-        for start in range(0, count, _CHUNK):
-            index = torch.arange(start, min(start + _CHUNK, count), device=self.device)
+        for start in range(0, count, self._chunk):
+            index = torch.arange(start, min(start + self._chunk, count), device=self.device)
             words = philox(self.key, (index, 0, self.purpose, self.number))
             # All four came to depend on the index in the first rounds.
             yield start, [torch.as_tensor(word) for word in words]
