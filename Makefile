@@ -5,6 +5,7 @@
 #   make .tools/versitygw  the S3 server that tests of S3 need; it is built, by Go
 #   make check           ruff and mypy --strict
 #   make lock            requirements.lock anew from pyproject.toml
+#   make bench-gpu       tests, speed and precision of the engine glm on a CUDA device; ARGS="--only engine" chooses
 #   make soak            20,000 random histories of the worker, from a random seed; HISTORIES=, SEED= choose
 #   make clean           forget the installation and the demo's data
 #
@@ -22,7 +23,7 @@ SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 INDEX = index=$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url \
 	2>/dev/null)}}}; [ -z "$$index" ] || export UV_DEFAULT_INDEX="$$index"
 
-.PHONY: install demo test check lock soak clean
+.PHONY: install demo test check bench-gpu lock soak clean
 
 install: .venv/installed
 
@@ -63,6 +64,9 @@ check: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench-gpu: .venv/installed
+	$(BIN)/python -m benchmarks.gpu $(ARGS)
 
 soak: .venv/installed
 	@echo "$(HISTORIES) histories from seed $(SEED); again: make soak SEED=$(SEED) HISTORIES=$(HISTORIES)"
