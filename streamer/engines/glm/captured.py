@@ -8,15 +8,16 @@ from typing import Any
 
 import torch
 
-_WARMING = 3
-"""Calls before the capture: libraries choose kernels and take their memory at the first."""
+_WARMING = 2
+"""Calls before the capture: kernels are compiled, and libraries take their memory, at the first."""
 
 
 class Captured:
     """`work` reads and writes tensors that stay where they are, and asks nothing of the device.
 
-    It is called a few times when it is captured: what it does then must do no harm. `pool`: memory that graphs share
-    which never run at the same time.
+    It is called a few times when it is captured: what it does then must do no harm. To be made within the stream that
+    it will be launched on: the graph's kernels keep that stream's priority, and cuBLAS's memory, which two streams must
+    not share. `pool`: memory that graphs share which never run at the same time.
     """
 
     def __init__(self, work: Callable[[], None], device: torch.device, pool: Any = None) -> None:
@@ -32,14 +33,10 @@ class Captured:
 
     @torch.inference_mode()
     def _capture(self, device: torch.device, pool: Any) -> torch.cuda.CUDAGraph:
-        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(stream):
-            for _ in range(_WARMING):
-                self._work()
-        torch.cuda.current_stream(device).wait_stream(stream)
+        for _ in range(_WARMING):
+            self._work()
         torch.cuda.synchronize(device)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=pool):
+        with torch.cuda.graph(graph, pool=pool, stream=torch.cuda.current_stream(device)):
             self._work()
         return graph

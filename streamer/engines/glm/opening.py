@@ -67,12 +67,13 @@ def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
     llama = Llama.open(layout, device, _DTYPES[settings.llm_precision], front.special)
     llama.pack(settings.rows)
     _same_in_every_row(llama, settings.rows)
-    decoder = Decoder(llama, settings.rows, settings.positions, SAMPLINGS[settings.sampling])
+    decoding, rendering = Side(device, urgent=True), Side(device)
+    with decoding():
+        decoder = Decoder(llama, settings.rows, settings.positions, SAMPLINGS[settings.sampling])
     flow = Flow.open(layout, device, _DTYPES[settings.flow_precision])
     fixed = {"weights": checkpoint_digest(layout, cache, settings.sample_rate), "voice": voices.revision}
     # The text's part changes while it runs: its dictionary is read again when somebody corrects it.
     profiles = lru_cache(4)(partial(_profile, settings, device, layout.tiny, taken, fixed))
-    decoding, rendering = Side(device, urgent=True), Side(device)
     vocoder = VocoderStage(
         _vocoder(settings, layout, device),
         settings.vocoder_rows,
@@ -95,7 +96,6 @@ def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
             draws=_reference if settings.draws == "reference" else partial(CounterDraws, device=device),
             phoneme=settings.phoneme,
             use_cache=settings.use_cache,
-            aside=partial(_beside, device) if device.type == "cuda" else None,
             profile=lambda: profiles(front.version),
             log=log,
         )
@@ -117,12 +117,6 @@ def open_device(name: str) -> torch.device:
             [f"engine.glm.device is {name}, but this machine has {count} CUDA devices; use cpu or auto"]
         )
     return device
-
-
-def _beside(device: torch.device) -> None:
-    """What a thread must be told that works beside the engine's: both are settings of a thread."""
-    torch.cuda.set_device(device)
-    torch.set_num_threads(1)
 
 
 def with_precision(settings: Glm, device: torch.device) -> Glm:

@@ -8,6 +8,7 @@ one Euler step and one vocoder batch: so that it returns soon, and who is cancel
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -19,7 +20,6 @@ from streamer.engines.glm.joining import Joining
 from streamer.engines.glm.llm.history import History
 from streamer.engines.glm.memory import is_out_of_memory
 from streamer.engines.glm.pieces import Job, Piece
-from streamer.engines.glm.preparing import Preparing
 from streamer.engines.glm.stages.base import Stage
 from streamer.engines.glm.text.front import TextFront
 from streamer.engines.glm.voice.encoder import VoiceEncoder
@@ -27,6 +27,8 @@ from streamer.errors import VoiceUnusable
 from streamer.observe.logs import Log
 
 Report = Speech | Failure
+_PAUSE = 1e-4
+"""Seconds."""
 
 
 class Parts(NamedTuple):
@@ -44,8 +46,6 @@ class Parts(NamedTuple):
     """Whether an utterance that does not say is spoken with phonemes."""
     use_cache: bool
     """Whether a segment is prompted with those before it."""
-    aside: Callable[[], None] | None
-    """Texts and voices are prepared on a thread of their own, which calls it first; None: within the steps."""
     profile: Callable[[], Profile]
     log: Log
 
@@ -55,13 +55,7 @@ class GlmSynthesizer:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
-        self._preparing = Preparing(
-            parts.front.prepare,
-            self._ready,
-            _fault,
-            aside=parts.aside is not None,
-            thread_begins=parts.aside or (lambda: None),
-        )
+        self._new: dict[Ticket, Job] = {}
         self._jobs: dict[Ticket, Job] = {}
         self._last = 0
         self._told: tuple[str, ...] = ()
@@ -74,14 +68,14 @@ class GlmSynthesizer:
     def submit(self, utterance: Utterance) -> Ticket:
         self._last += 1
         ticket = Ticket(self._last)
-        self._preparing.add(Job(ticket, utterance))
+        self._new[ticket] = Job(ticket, utterance)
         return ticket
 
     @torch.inference_mode()
     def step(self) -> list[Report]:
         reports: list[Report] = []
         parts = self.parts
-        self._admit(reports)
+        self._prepare(reports)
         for piece in self._advance(parts.llm, reports):
             if piece.trouble:
                 self.cancel(piece.job.ticket)
@@ -94,36 +88,38 @@ class GlmSynthesizer:
             # Two last pieces of one may come together.
             if piece.job.done and self._jobs.pop(piece.job.ticket, None) is not None:
                 reports.append(self._speech(piece.job))
+        if parts.vocoder.busy and not (reports or self._new or parts.llm.busy or parts.flow.busy):
+            time.sleep(_PAUSE)  # all that is left to do is to wait for the device
         return reports
 
     def cancel(self, ticket: Ticket) -> None:
-        self._preparing.drop(ticket)
+        self._new.pop(ticket, None)
         if self._jobs.pop(ticket, None) is not None:
             for stage in self._stages():
                 stage.drop(ticket)
 
     def close(self) -> None:
-        self._preparing.close()
-        self._forget()
-
-    def _forget(self) -> None:
-        """All that is in work."""
-        self._preparing.forget()
-        for ticket in [*self._jobs]:
+        for ticket in [*self._new, *self._jobs]:
             self.cancel(ticket)
 
-    def _admit(self, reports: list[Report]) -> None:
-        """Those whose texts and voices are ready."""
-        for job, failure in self._preparing.take(idle=not self._jobs):
-            if failure is not None:
-                reports.append(failure)
-            else:
-                self._jobs[job.ticket] = job
-                self._begin(job, 0)
+    def _prepare(self, reports: list[Report]) -> None:
+        """Go on with one that is new. Of some texts the costly part takes half a minute: it is done in short steps, by
+        turns with others, while those that are ready are spoken."""
+        for ticket, job in self._new.items():
+            del self._new[ticket]
+            try:
+                if job.preparing is None:
+                    job.preparing = self.parts.front.prepare(job.utterance.text)
+                if next(job.preparing, self) is not self:
+                    self._new[ticket] = job
+                elif failure := self._ready(job):
+                    reports.append(failure)
+            except Exception as error:  # noqa: BLE001 - of this text or voice; nobody else's
+                reports.append(_fault(job, error))
+            return
 
-    @torch.inference_mode()
     def _ready(self, job: Job) -> Failure | None:
-        """Cut its text and encode its voice; or say why it cannot be spoken. On whichever thread prepares."""
+        """Cut its text and encode its voice, and let it wait for the LLM; or say why it cannot be spoken."""
         parts, utterance = self.parts, job.utterance
         prompt = utterance.voice.prompt
         if prompt is None:
@@ -139,6 +135,8 @@ class GlmSynthesizer:
         if not said:
             raise VoiceUnusable("prompt_text: holds nothing that is said in the prompt")
         job.history = History(said, job.voice.speech_tokens.tolist())
+        self._jobs[job.ticket] = job
+        self._begin(job, 0)
         return None
 
     def _tell(self) -> None:
@@ -176,18 +174,17 @@ class GlmSynthesizer:
         try:
             return [piece for piece in stage.step() if piece.job.ticket in self._jobs]
         except Exception as error:
-            tickets = list(dict.fromkeys(piece.job.ticket for piece in stage.working))
+            working = (piece.job.ticket for piece in stage.working)
+            tickets = list(dict.fromkeys(ticket for ticket in working if ticket in self._jobs))
             short = is_out_of_memory(error)
             if not tickets or not (short or len(tickets) == 1):
-                self._forget()  # the interface's word: it fails all that was submitted
+                self.close()  # the interface's word: it fails all that was submitted
                 raise
             if short:
                 stage.squeeze()  # first: what it puts back is dropped below
             for ticket in tickets[len(tickets) // 2 :]:
-                wanted = ticket in self._jobs
                 self.cancel(ticket)
-                if wanted:
-                    reports.append(_failure(ticket, error))
+                reports.append(_failure(ticket, error))
             return ()
 
     def _stages(self) -> tuple[Stage, Stage, Stage]:

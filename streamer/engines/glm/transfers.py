@@ -18,33 +18,38 @@ class Side:
         self._stream: Any = None
         if device.type == "cuda":
             self._stream = torch.cuda.Stream(device, priority=-1 if urgent else 0)  # type: ignore[no-untyped-call]
+            # What was launched so far, such as weights on their way, comes before.
+            self._stream.wait_stream(torch.cuda.current_stream(device))
 
     def __call__(self) -> AbstractContextManager[object]:
-        return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
+        if self._stream is None:
+            return nullcontext()
+        context: AbstractContextManager[object] = torch.cuda.stream(self._stream)
+        return context
 
 
 class Arrival:
-    """Some tensors on their way to the host."""
+    """A tensor on its way to the host."""
 
-    def __init__(self, *tensors: Tensor) -> None:
-        """As they are behind what the current stream has been given."""
+    def __init__(self, tensor: Tensor, room: Tensor | None = None) -> None:
+        """As it is behind what the current stream has been given. `room`: made by `host_room`, where it may not fail
+        for want of memory; free once the tensor was taken."""
         self._event: Any = None
-        if tensors[0].device.type == "cuda":
-            self._copies = [_pinned(tensor) for tensor in tensors]
+        self._copy = host_room(tensor) if room is None else room
+        self._copy.copy_(tensor, non_blocking=True)
+        if tensor.device.type == "cuda":
             self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._event.record()
-        else:
-            self._copies = [tensor.clone() for tensor in tensors]
 
     @property
     def arrived(self) -> bool:
         return self._event is None or bool(self._event.query())
 
-    def take(self) -> list[Tensor]:
-        """On the CPU; waits for them."""
+    def take(self) -> Tensor:
+        """On the CPU; waits for it."""
         if self._event is not None:
             self._event.synchronize()
-        return self._copies
+        return self._copy
 
 
 def sent(tensor: Tensor, device: torch.device) -> Tensor:
@@ -54,7 +59,6 @@ def sent(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
-def _pinned(tensor: Tensor) -> Tensor:
-    # Of torch's own cache of pinned memory: taking it costs no call of the driver.
-    copy = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
-    return copy.copy_(tensor, non_blocking=True)
+def host_room(tensor: Tensor) -> Tensor:
+    """Memory of the host for such a tensor, to which a GPU copies by itself."""
+    return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=tensor.device.type == "cuda")

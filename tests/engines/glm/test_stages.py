@@ -13,13 +13,19 @@ from torch import Tensor
 
 from streamer.engines.base import Ticket
 from streamer.engines.glm.draws import CounterDraws
+from streamer.engines.glm.flow.flow import Flow
 from streamer.engines.glm.flow.job import FlowJob
 from streamer.engines.glm.pieces import Job, Piece
 from streamer.engines.glm.stages import flow
+from streamer.engines.glm.stages.alike import check_alike
 from streamer.engines.glm.stages.flow import FlowStage
 from streamer.engines.glm.stages.vocoder import VocoderStage
+from streamer.engines.glm.stages.vocoders import HiftVocoder, _HiftRoom, _HiftStore
 from streamer.engines.glm.transfers import Arrival, Side
+from streamer.engines.glm.vocoder.hift import Hift
 from streamer.engines.glm.voice.encoder import EncodedVoice
+from streamer.errors import ConfigurationError
+from tests.engines.glm.golden import TINY
 from tests.engines.glm.speaking import utterance
 
 CPU = torch.device("cpu")
@@ -147,6 +153,7 @@ def test_samples_are_taken_when_they_have_come(monkeypatch: pytest.MonkeyPatch) 
     assert [stage.step() for _ in range(4)] == [()] * 4
     assert vocoder.batches == [[1, 2], [3]]
     assert not stage.has_room()
+    assert stage.busy
     here[0] = True
     assert [[piece.job.ticket for piece in stage.step()] for _ in range(4)] == [[1, 2], [3], [4, 5], []]
     assert [piece.job.waves[0].tolist() for piece in pieces] == [
@@ -169,3 +176,27 @@ def test_a_batch_without_memory_waits_again(monkeypatch: pytest.MonkeyPatch) -> 
 
 def _no_memory(*_: object) -> Tensor:
     raise MemoryError
+
+
+def test_rows_that_are_rounded_by_their_place_are_refused() -> None:
+    wave = torch.linspace(-1, 1, 9)
+    check_alike([wave, wave.clone()], "vocoder_rows")
+    other = wave.clone()
+    other[3] += torch.finfo(torch.float32).eps
+    with pytest.raises(ConfigurationError, match=r"engine\.glm\.flow_rows of which a batch has 3"):
+        check_alike([wave, wave, other], "flow_rows")
+
+
+def test_a_gpus_batches_are_compared_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU, whose batches are not one, as if it were a GPU: the check itself runs and finds them alike."""
+    real = Flow.open(TINY, CPU)
+    stage = FlowStage(real, 3, Side(CPU), lambda: True)
+    stage._at_once = True
+    monkeypatch.setattr(flow, "buckets", lambda most: [32, 64])
+    compared: list[int] = []
+    monkeypatch.setattr(flow, "check_alike", lambda made, key: compared.append(len(made)))
+    stage.prepare()
+    assert compared == [3]
+    vocoder = HiftVocoder(Hift.open(TINY, CPU))
+    room = _HiftRoom(vocoder._hift, _HiftStore(vocoder._hift, 64, 2), 2, 32)
+    check_alike(room.same_in_every_row(), "vocoder_rows")

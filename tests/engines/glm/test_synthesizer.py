@@ -64,6 +64,10 @@ class Played:
     def working(self) -> Sequence[Piece]:
         return sorted(self.pieces, key=lambda piece: piece.place)
 
+    @property
+    def busy(self) -> bool:
+        return bool(self.pieces)
+
     def add(self, piece: Piece) -> None:
         self.pieces.append(piece)
 
@@ -86,7 +90,7 @@ class Played:
 
 
 class Stages:
-    def __init__(self, *, aside: bool = False) -> None:
+    def __init__(self) -> None:
         self.llm, self.flow, self.vocoder = Played(8), Played(3), Played(1, self._wave)
         self.front, self.log = Front(), Heard()
         self.engine = GlmSynthesizer(
@@ -100,7 +104,6 @@ class Stages:
                 draws=CounterDraws,
                 phoneme=False,
                 use_cache=True,
-                aside=(lambda: None) if aside else None,
                 profile=lambda: Profile(name="glm", revision="r", sample_rate=24_000, capacity=1, step_limit=1.0),
                 log=self.log,
             )
@@ -264,47 +267,10 @@ def test_cancelled_at_any_step_nothing_is_heard_or_kept(stages: Stages, steps: i
         assert not stage.pieces
 
 
-@pytest.fixture
-def beside() -> Iterator[Stages]:
-    """An engine that prepares on a thread of its own."""
-    stages = Stages(aside=True)
-    yield stages
-    stages.engine.close()
-
-
-def _until(stages: Stages, count: int) -> dict[Ticket, Speech | Failure]:
-    reports: dict[Ticket, Speech | Failure] = {}
-    for _ in range(3000):
-        reports |= {report.ticket: report for report in stages.engine.step()}
-        if len(reports) == count:
-            break
-    return reports
-
-
-def test_texts_are_prepared_beside_the_steps(beside: Stages) -> None:
-    tickets = beside.submit("one.two", "!!!!three", "", "four")
-    reports = _until(beside, 4)
-    assert [isinstance(reports[ticket], Speech) for ticket in tickets] == [True, True, False, True]
-    assert beside.run(5) == {}
-
-
-def test_what_fails_beside_is_its_utterances_failure(beside: Stages) -> None:
-    bad = utterance("one", voice=Voice(name="bad", prompt=PromptSound.of(b"bad", "a")))
-    ticket, (other,) = beside.engine.submit(bad), beside.submit("two")
-    reports = _until(beside, 2)
-    assert isinstance(reports[other], Speech)
-    failure = reports[ticket]
-    assert isinstance(failure, Failure)
-    assert failure.voice
-
-
-@pytest.mark.parametrize("aside", [False, True])
-def test_a_text_that_cannot_be_prepared_fails_alone(monkeypatch: pytest.MonkeyPatch, aside: bool) -> None:
+def test_a_text_that_cannot_be_prepared_fails_alone(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Front, "prepare", lambda _, text: _prepare(text))
-    stages = Stages(aside=aside)
     ticket, other = stages.submit("spoiled", "two")
-    reports = _until(stages, 2)
-    stages.engine.close()
+    reports = stages.run()
     assert reports[ticket] == Failure(ticket, "ValueError: spoiled")
     assert isinstance(reports[other], Speech)
 
@@ -315,9 +281,11 @@ def _prepare(text: str) -> Iterator[None]:
     yield
 
 
-def test_who_was_cancelled_beside_is_not_heard_of(beside: Stages) -> None:
-    tickets = beside.submit(*["!!!!!!!!one"] * 20)
-    for ticket in tickets[::2]:
-        beside.engine.cancel(ticket)
-    assert set(_until(beside, 10)) == set(tickets[1::2])
-    assert beside.run(5) == {}
+def test_an_error_is_not_laid_to_who_was_cancelled(stages: Stages) -> None:
+    """One of two in the batch was cancelled: the other fails alone, and who is elsewhere goes on."""
+    cancelled, ticket = stages.together(2)
+    stages.engine.parts.llm.drop = lambda ticket: None  # type: ignore[method-assign]
+    stages.engine.cancel(cancelled)
+    stages.llm.trouble.append(ValueError("broken"))
+    reports = stages.run(1)
+    assert reports == {ticket: Failure(ticket, "ValueError: broken")}

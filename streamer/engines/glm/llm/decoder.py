@@ -24,7 +24,7 @@ from streamer.engines.glm.llm.rows import SPOILED, Rows
 from streamer.engines.glm.llm.sampling import Sampling
 from streamer.engines.glm.llm.step import DecodeStep
 from streamer.engines.glm.shapes import computed_length
-from streamer.engines.glm.transfers import Arrival, sent
+from streamer.engines.glm.transfers import Arrival, host_room, sent
 from streamer.errors import EngineError
 
 STRETCH = 256
@@ -77,6 +77,9 @@ class Decoder:
         self._live: dict[int, _Occupant] = {}
         self._occupants: dict[int, _Occupant] = {}
         self._flights: deque[_Flight] = deque()
+        # Of the host, taken now: a step that was launched must not fail any more.
+        self._rooms = deque(host_room(self._drawn) for _ in range(2))
+        self._ended: dict[int, list[int] | None] = {}
         self.at_work: Sequence[int] = ()
         """Rows that the step under way is about, or the one that just raised."""
 
@@ -108,13 +111,14 @@ class Decoder:
         The speech tokens, counted from 0, of the rows that ended, which are free again; None of one whose logits were
         no numbers. After an error the rows are as they were, and `at_work` names those that it may be about.
         """
-        ended = self._fill()
+        self._ended |= self._fill()
         self.at_work = sorted(self._live)
         if self._live:
             self._launch()
         behind = self._behind if self._live else 0
         while len(self._flights) > behind:
-            ended |= self._land(self._flights.popleft())
+            self._ended |= self._land(self._flights.popleft())
+        ended, self._ended = self._ended, {}
         return ended
 
     def drop(self, row: int) -> None:
@@ -174,7 +178,8 @@ class Decoder:
             self._compute()
         else:
             self._captured()
-        self._flights.append(_Flight(Arrival(self._drawn), dict(self._live)))
+        self._rooms.rotate()
+        self._flights.append(_Flight(Arrival(self._drawn, self._rooms[0]), dict(self._live)))
 
     def _compute(self) -> None:
         """A pass over all rows and a column for each. What rows stand at changes last: an error leaves them as they
@@ -188,8 +193,7 @@ class Decoder:
 
     def _land(self, flight: _Flight) -> dict[int, list[int] | None]:
         """Note what was said. What those rows spoke that ended."""
-        (drawn,) = flight.drawn.take()
-        columns: list[int] = drawn.tolist()
+        columns: list[int] = flight.drawn.take().tolist()
         ended: dict[int, list[int] | None] = {}
         for row, occupant in flight.rows.items():
             if self._live.get(row) is not occupant:

@@ -23,6 +23,11 @@ class Stage(Protocol):
         """What the step under way is about, or the one that just raised; youngest last."""
         ...
 
+    @property
+    def busy(self) -> bool:
+        """Something is under way that another step goes on with."""
+        ...
+
     def drop(self, ticket: Ticket) -> None:
         """Forget the pieces of an utterance, waiting or under way."""
         ...

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from streamer.engines.base import Ticket
+from streamer.engines.glm.flow.config import SPEAKER
 from streamer.engines.glm.flow.flow import Flow
 from streamer.engines.glm.flow.frames import frames_of
 from streamer.engines.glm.flow.job import MOST_FRAMES, FlowJob
@@ -20,6 +21,7 @@ from streamer.engines.glm.pieces import Piece
 from streamer.engines.glm.precision import tensor_float
 from streamer.engines.glm.queues import Queue
 from streamer.engines.glm.shapes import batch_rows, buckets, computed_length
+from streamer.engines.glm.stages.alike import check_alike
 from streamer.engines.glm.transfers import Side, sent
 from streamer.errors import EngineError
 
@@ -46,12 +48,34 @@ class FlowStage:
         if self._at_once:
             with self._side(), tensor_float(self._tensor_float):
                 # The longest first: what it takes serves the others.
-                for frames in reversed(buckets(MOST_FRAMES)):
-                    self._lanes.of(batch_rows(frames, self._rows), frames)
+                shapes = [(batch_rows(frames, self._rows), frames) for frames in reversed(buckets(MOST_FRAMES))]
+                for shape in shapes:
+                    self._lanes.of(*shape)
+                # The shortest of each number of rows, which stands last.
+                for rows, frames in dict(shapes).items():
+                    self._compare(rows, frames)
+
+    def _compare(self, rows: int, frames: int) -> None:
+        """Errors: ConfigurationError where one and the same job is another mel in another row."""
+        device, mels = self._flow.device, self._flow.config.mel_dim
+        generator = torch.Generator().manual_seed(0)
+        tokens = torch.randint(0, self._flow.config.vocab_size, (frames // 2,), generator=generator)
+        count = frames_of(len(tokens))
+        parts = (torch.randn(size, generator=generator) for size in ((count // 3, mels), (SPEAKER,), (count, mels)))
+        prompt, speaker, noise = parts
+        job = FlowJob(tokens, prompt, speaker, sent(noise, device))
+        run = FlowRun(self._flow, [job] * rows, rows, frames, lanes=self._lanes)
+        while not run.advance():
+            pass
+        check_alike(run.mels(), "flow_rows")
 
     @property
     def working(self) -> Sequence[Piece]:
         return self._working
+
+    @property
+    def busy(self) -> bool:
+        return self._run is not None
 
     def add(self, piece: Piece) -> None:
         self._waiting.add(piece)

@@ -37,6 +37,10 @@ class LlmStage:
         rows = (row for row in self._decoder.at_work if row in self._rows)
         return sorted((self._rows[row] for row in rows), key=lambda piece: piece.place)
 
+    @property
+    def busy(self) -> bool:
+        return bool(self._rows)
+
     def add(self, piece: Piece) -> None:
         self._scheduler.add(piece)
 

@@ -5,7 +5,6 @@ On a GPU a batch is launched, and its samples are taken when they have come to t
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,8 +19,6 @@ from streamer.engines.glm.transfers import Arrival, Side
 
 _UNDER_WAY = 2
 """Batches that may be: while the host looks at one, the device has the next."""
-_PAUSE = 1e-4
-"""Seconds that the host sleeps when all there is to do is to wait for the device."""
 
 
 class _Flight(NamedTuple):
@@ -45,7 +42,13 @@ class VocoderStage:
             self._vocoder.prepare(self._rows)
 
     def has_room(self) -> bool:
-        return len(self._flights) < _UNDER_WAY
+        """For the mels of another batch of the flow."""
+        return not self._waiting and self._may_launch()
+
+    @property
+    def busy(self) -> bool:
+        """The device computes a batch, or its samples are on their way."""
+        return bool(self._flights)
 
     @property
     def working(self) -> Sequence[Piece]:
@@ -55,23 +58,24 @@ class VocoderStage:
         self._waiting.add(piece)
 
     def step(self) -> Sequence[Piece]:
-        if self._waiting and self.has_room():
+        if self._waiting and self._may_launch():
             with self._side(), tensor_float(self._tensor_float):
                 self._launch()
-        if not self._flights:
-            return ()
-        if not self._flights[0].waves.arrived:
-            time.sleep(_PAUSE)
+        if not self._flights or not self._flights[0].waves.arrived:
             return ()
         return self._land(self._flights.popleft())
 
     def drop(self, ticket: Ticket) -> None:
         self._waiting.drop(ticket)
+        self._working = [piece for piece in self._working if piece.job.ticket != ticket]
 
     def squeeze(self) -> None:
         for piece in self._working:
             self._waiting.add(piece)
         self._working = []
+
+    def _may_launch(self) -> bool:
+        return len(self._flights) < _UNDER_WAY
 
     def _launch(self) -> None:
         self._working, frames, rows = self._waiting.take(lambda frames: batch_rows(frames, self._rows))
@@ -81,7 +85,7 @@ class VocoderStage:
         self._working = []
 
     def _land(self, flight: _Flight) -> Sequence[Piece]:
-        (waves,) = flight.waves.take()
+        waves = flight.waves.take()
         for row, (piece, length) in enumerate(zip(flight.pieces, flight.lengths, strict=True)):
             piece.job.waves[piece.index] = waves[row, :length].numpy().copy()
             piece.mel = None

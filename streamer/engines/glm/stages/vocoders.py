@@ -12,6 +12,7 @@ from streamer.engines.glm.captured import Captured
 from streamer.engines.glm.flow.job import MOST_FRAMES
 from streamer.engines.glm.pieces import Piece
 from streamer.engines.glm.shapes import batch_rows, buckets, computed_length
+from streamer.engines.glm.stages.alike import check_alike
 from streamer.engines.glm.transfers import sent
 from streamer.engines.glm.vocoder.hift import Hift
 from streamer.engines.glm.vocoder.vocos import Vocos
@@ -32,7 +33,7 @@ class Vocoder(Protocol):
         ...
 
     def waves(self, pieces: Sequence[Piece], rows: int, frames: int) -> Tensor:
-        """[rows, samples], -1 to 1, on the device: the samples of each piece, then anything. Until the next call.
+        """[rows or fewer, samples], -1 to 1, on the device: of each piece, then anything. Until the next call.
 
         `frames`: the bucket of all of them.
         """
@@ -64,10 +65,14 @@ class HiftVocoder:
         for shape in shapes:
             self._rooms[shape] = room = _HiftRoom(self._hift, store, *shape)
             room.compute = Captured(room.run, self._hift.device, pool)
+        # The shortest of each number of rows, which stands last.
+        for rows_of_batch, frames in dict(shapes).items():
+            check_alike(self._rooms[rows_of_batch, frames].same_in_every_row(), "vocoder_rows")
 
     def waves(self, pieces: Sequence[Piece], rows: int, frames: int) -> Tensor:
         room = self._rooms.get((rows, frames))
         if room is None:
+            rows = len(pieces)  # on a CPU each is computed for itself, and so would be the empty rows
             room = _HiftRoom(self._hift, _HiftStore(self._hift, rows * frames, rows), rows, frames)
         room.load(pieces)
         room.compute()
@@ -113,6 +118,16 @@ class _HiftRoom:
             self._phases[row] = sent(phases, self._hift.device)
             self._noise[row, : self._hift.hop * length] = sent(noise, self._hift.device)
         self._lengths.copy_(sent(lengths, self._hift.device))
+
+    def same_in_every_row(self) -> list[Tensor]:
+        """What it makes of one and the same piece in every row."""
+        generator = torch.Generator().manual_seed(0)
+        for room in (self._mels, self._noise):
+            room.copy_(torch.randn(room.shape[1:], generator=generator).expand(room.shape))
+        self._phases.zero_()
+        self._lengths.fill_(self._mels.shape[2])
+        self.compute()
+        return list(self.waves)
 
     def run(self) -> None:
         self.waves.copy_(self._hift(self._mels, self._lengths, self._phases, self._noise))
