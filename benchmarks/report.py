@@ -47,7 +47,7 @@ def publish(
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right")
     for row in rows:
-        table.add_row(*(f"{cell:,.2f}" if isinstance(cell, float) else str(cell) for cell in row))
+        table.add_row(*map(_shown, row))
     Console(width=width).print(table)
     if not write:
         return
@@ -60,3 +60,9 @@ def publish(
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+
+
+def _shown(cell: object) -> str:
+    if not isinstance(cell, float):
+        return str(cell)
+    return f"{cell:.3g}" if 0 < abs(cell) < 0.1 else f"{cell:,.2f}"
