@@ -90,7 +90,7 @@ def test_the_revision_names_what_was_chosen(glm_cache: Path) -> None:
         {"rows": 4},
         {"llm_precision": "bf16"},
         {"pause": 0.2},
-        {"positions": 2048},
+        {"positions": 1024},
         {"phoneme": True},
         {"draws": "reference"},
     ]
