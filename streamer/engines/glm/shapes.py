@@ -26,6 +26,12 @@ def bucket(length: int) -> int:
     return -(-length // step) * step
 
 
+def batch_shapes(most: int, rows: int) -> list[tuple[int, int]]:
+    """Rows and length of every batch of the flow or the vocoder up to `most` frames, the longest first: what it takes
+    serves the others. So in `dict()` of them stands the shortest length of each number of rows."""
+    return [(batch_rows(length, rows), length) for length in reversed(buckets(most))]
+
+
 def buckets(most: int) -> list[int]:
     """The lengths of the table up to the one that holds `most`."""
     table = [bucket(1)]

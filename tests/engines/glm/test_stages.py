@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from streamer.engines.base import Ticket
+from streamer.engines.glm import shapes
 from streamer.engines.glm.draws import CounterDraws
 from streamer.engines.glm.flow.flow import Flow
 from streamer.engines.glm.flow.job import FlowJob
@@ -192,7 +193,7 @@ def test_a_gpus_batches_are_compared_at_the_start(monkeypatch: pytest.MonkeyPatc
     real = Flow.open(TINY, CPU)
     stage = FlowStage(real, 3, Side(CPU), lambda: True)
     stage._at_once = True
-    monkeypatch.setattr(flow, "buckets", lambda most: [32, 64])
+    monkeypatch.setattr(shapes, "buckets", lambda most: [32, 64])
     compared: list[int] = []
     monkeypatch.setattr(flow, "check_alike", lambda made, key: compared.append(len(made)))
     stage.prepare()

@@ -20,7 +20,7 @@ from streamer.engines.glm.flow.run import STEPS, FlowRun
 from streamer.engines.glm.pieces import Piece
 from streamer.engines.glm.precision import tensor_float
 from streamer.engines.glm.queues import Queue
-from streamer.engines.glm.shapes import batch_rows, buckets, computed_length
+from streamer.engines.glm.shapes import batch_rows, batch_shapes, computed_length
 from streamer.engines.glm.stages.alike import check_alike
 from streamer.engines.glm.transfers import Side, sent
 from streamer.errors import EngineError
@@ -47,11 +47,9 @@ class FlowStage:
         """On a GPU: take the memory of every shape, and capture it."""
         if self._at_once:
             with self._side(), tensor_float(self._tensor_float):
-                # The longest first: what it takes serves the others.
-                shapes = [(batch_rows(frames, self._rows), frames) for frames in reversed(buckets(MOST_FRAMES))]
+                shapes = batch_shapes(MOST_FRAMES, self._rows)
                 for shape in shapes:
                     self._lanes.of(*shape)
-                # The shortest of each number of rows, which stands last.
                 for rows, frames in dict(shapes).items():
                     self._compare(rows, frames)
 

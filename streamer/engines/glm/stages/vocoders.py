@@ -11,7 +11,7 @@ from torch import Tensor
 from streamer.engines.glm.captured import Captured
 from streamer.engines.glm.flow.job import MOST_FRAMES
 from streamer.engines.glm.pieces import Piece
-from streamer.engines.glm.shapes import batch_rows, buckets, computed_length
+from streamer.engines.glm.shapes import batch_shapes, computed_length
 from streamer.engines.glm.stages.alike import check_alike
 from streamer.engines.glm.transfers import sent
 from streamer.engines.glm.vocoder.hift import Hift
@@ -58,14 +58,13 @@ class HiftVocoder:
         if self._hift.device.type != "cuda":
             return
         # One batch follows another on one stream: all lengths share their memory.
-        shapes = [(batch_rows(frames, rows), frames) for frames in reversed(buckets(MOST_FRAMES))]
+        shapes = batch_shapes(MOST_FRAMES, rows)
         most = max(rows * frames for rows, frames in shapes)
         store = _HiftStore(self._hift, most, shapes[-1][0])
         pool = torch.cuda.graph_pool_handle()
         for shape in shapes:
             self._rooms[shape] = room = _HiftRoom(self._hift, store, *shape)
             room.compute = Captured(room.run, self._hift.device, pool)
-        # The shortest of each number of rows, which stands last.
         for rows_of_batch, frames in dict(shapes).items():
             check_alike(self._rooms[rows_of_batch, frames].same_in_every_row(), "vocoder_rows")
 

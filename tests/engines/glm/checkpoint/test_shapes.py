@@ -12,17 +12,8 @@ from streamer.engines.glm.checkpoint.shapes.flow import FlowSizes, flow_shapes
 from streamer.engines.glm.checkpoint.shapes.hift import HiftSizes, hift_shapes, hift_sizes
 from streamer.engines.glm.checkpoint.shapes.llm import OUTPUT, LlamaSizes, llm_shapes
 from streamer.engines.glm.checkpoint.shapes.speech_tokenizer import WhisperSizes, speech_tokenizer_shapes
+from streamer.engines.glm.checkpoint.tiny.official import LLAMA
 from tests.engines.glm.golden import TINY, document
-
-OFFICIAL_LLM = LlamaSizes(
-    vocab_size=98_304,
-    hidden_size=2048,
-    intermediate_size=6144,
-    num_hidden_layers=28,
-    num_attention_heads=16,
-    num_key_value_heads=4,
-    head_dim=128,
-)
 
 
 class Sized(NamedTuple):
@@ -38,7 +29,7 @@ def tiny(file: str) -> Shapes:
 
 
 def test_the_official_sizes() -> None:
-    assert llm_shapes(OFFICIAL_LLM, tied=False) == listed("llm")
+    assert llm_shapes(LLAMA, tied=False) == listed("llm")
     assert flow_shapes(FlowSizes()) == listed("flow")
     assert hift_shapes(HiftSizes(512, 512)) == listed("hift")
 
@@ -59,8 +50,8 @@ def test_the_tiny_sizes() -> None:
 
 
 def test_a_tied_output_is_not_stored_and_biases_are() -> None:
-    untied = llm_shapes(OFFICIAL_LLM, tied=False)
-    assert untied.keys() - llm_shapes(OFFICIAL_LLM, tied=True).keys() == {OUTPUT}
+    untied = llm_shapes(LLAMA, tied=False)
+    assert untied.keys() - llm_shapes(LLAMA, tied=True).keys() == {OUTPUT}
     sizes = LlamaSizes(
         vocab_size=10,
         hidden_size=8,
