@@ -23,6 +23,7 @@ from streamer.engines.base import Samples
 from streamer.engines.glm.checkpoint.layout import Layout
 from streamer.engines.glm.llm.config import read_config
 from streamer.engines.glm.opening import open_device, open_glm
+from streamer.engines.glm.text.tokenizer import Tokenizer
 from streamer.observe.logs import logger
 from streamer.settings import Glm, Settings
 
@@ -108,11 +109,11 @@ class Ours:
         """`full`: seconds of steps with every row live."""
         if not full:
             return None
-        front, rows = self._engine.parts.front, self._settings.rows
-        config = read_config(Layout(Path(self._order.checkpoint)).llm / "config.json")
+        layout, rows = Layout(Path(self._order.checkpoint)), self._settings.rows
+        config, tokenizer = read_config(layout.llm / "config.json"), Tokenizer.open(layout)
         size = _BYTES[_precision(self._engine.profile.revision)]
-        columns = front.special.audio_last - front.special.audio_first + 2  # and the end
-        known = len(front.prompt_ids(prompt().text)) + 1 + _PROMPT_TOKENS
+        columns = tokenizer.special.audio_last - tokenizer.special.audio_first + 2  # and the end
+        known = len(tokenizer.encode(prompt().text)) + 1 + _PROMPT_TOKENS
         positions = reading.mean_positions(self._order.texts, known, _SPOKEN)
         read = reading.weights(config, columns, size) + reading.live_keys(config, positions, rows, size)
         rate = reading.bandwidth(self._device)

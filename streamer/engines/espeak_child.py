@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import sys
 from _ctypes import dlclose
 from collections.abc import Iterator
@@ -17,7 +16,9 @@ from contextlib import contextmanager
 
 import espeakng_loader
 
-from streamer.engines.espeak_frames import Done, Hello, Part, Speak, Unpacker, pack
+from streamer.engines.child.frames import Unpacker, write
+from streamer.engines.child.tied import frames_output, tie_to_parent
+from streamer.engines.espeak_frames import TO_CHILD, Done, Hello, Part, Speak
 from streamer.engines.espeak_text import ENGLISH, MANDARIN, clean, runs
 
 # speak_lib.h. Neither SSML nor phonemes in brackets: a text is only a text.
@@ -25,7 +26,6 @@ _SYNCHRONOUS = 2
 _DONT_EXIT = 0x8000
 _UTF8 = 1
 _RATE, _VOLUME, _PITCH = 1, 2, 3
-_PR_SET_PDEATHSIG = 1
 _PART = 1 << 18
 """Bytes (6 s) after which samples are sent on: a long text shows that it is getting on."""
 
@@ -62,7 +62,7 @@ class _Library:
         self._call("espeak_Synth", data, ctypes.c_size_t(len(data)), 0, 1, 0, _UTF8, None, None)
 
     def flush(self) -> None:
-        _write(self._output, pack(Part(bytes(self._pcm))))
+        write(self._output, Part(bytes(self._pcm)))
         self._pcm.clear()
 
     def _take(self, samples: int | None, count: int, _events: int | None) -> int:
@@ -103,44 +103,26 @@ def _hello(output: int) -> None:
     with _loaded(output) as library:
         for language, text in ((ENGLISH, "a"), (MANDARIN, "一")):
             library.speak(language, text, Speak(text, 170, 50, 100))
-        _write(output, pack(Hello(library.version, library.sample_rate)))
-
-
-def _write(output: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(output, rest) :]
-
-
-def _tie_to_parent(parent: int) -> None:
-    """Die with the parent and for no other reason: its signals are its own to obey."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit(1)
+        write(output, Hello(library.version, library.sample_rate))
 
 
 def main() -> None:
-    _tie_to_parent(int(sys.argv[1]))
-    output = os.dup(1)
-    os.dup2(2, 1)  # whatever espeak-ng prints is no frame
-    unpacker = Unpacker()
+    tie_to_parent(int(sys.argv[1]))
+    output = frames_output()
+    unpacker = Unpacker(TO_CHILD)
     try:
         _hello(output)
     except (_Refused, OSError, RuntimeError) as error:
-        _write(output, pack(Done(str(error))))
+        write(output, Done(str(error)))
         sys.exit(1)
     while data := os.read(0, 1 << 16):
         for order in unpacker.feed(data):
-            if not isinstance(order, Speak):
-                raise TypeError(f"not an utterance: {order}")
             trouble = ""
             try:
                 _speak(order, output)
             except _Refused as error:
                 trouble = str(error)
-            _write(output, pack(Done(trouble)))
+            write(output, Done(trouble))
 
 
 if __name__ == "__main__":

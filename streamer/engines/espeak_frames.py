@@ -1,12 +1,8 @@
-"""What the engine and its child processes say to each other: MessagePack behind a length of 4 bytes."""
+"""What the engine espeak and its child processes say to each other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
-
-_HEAD = 4
 
 
 class Speak(msgspec.Struct, frozen=True, tag=True):
@@ -37,30 +33,7 @@ class Done(msgspec.Struct, frozen=True, tag=True):
     trouble: str = ""
 
 
-Frame = Speak | Hello | Part | Done
+Said = Hello | Part | Done
 
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
-
-
-def pack(frame: Frame) -> bytes:
-    body = _ENCODER.encode(frame)
-    return len(body).to_bytes(_HEAD, "little") + body
-
-
-class Unpacker:
-    """Cuts a stream of bytes into frames."""
-
-    def __init__(self) -> None:
-        self._bytes = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[Frame]:
-        """The frames that are complete now. Errors: msgspec.DecodeError for what is no frame."""
-        self._bytes += data
-        while len(self._bytes) >= _HEAD:
-            end = _HEAD + int.from_bytes(self._bytes[:_HEAD], "little")
-            if len(self._bytes) < end:
-                return
-            body = bytes(self._bytes[_HEAD:end])
-            del self._bytes[:end]
-            yield _DECODER.decode(body)
+TO_CHILD: msgspec.msgpack.Decoder[Speak] = msgspec.msgpack.Decoder(Speak)
+FROM_CHILD: msgspec.msgpack.Decoder[Said] = msgspec.msgpack.Decoder(Said)

@@ -178,7 +178,8 @@ class EngineContract:
         short, long = speak(engine, utterance("word"), utterance(words))
         assert len(long) > self.long / 200 * len(short)
 
-    def test_closing_twice_is_fine_and_with_work_under_way(self, engine: Synthesizer) -> None:
+    def test_closing_twice_is_fine_and_with_work_under_way(self, open_engine: Callable[[], Synthesizer]) -> None:
+        engine = open_engine()
         for text in self.texts:
             engine.submit(utterance(text))
         engine.step()

@@ -14,7 +14,6 @@ import pytest
 from streamer.clock import SystemClock
 from streamer.engines.base import Failure, Samples
 from streamer.engines.espeak import EspeakSynthesizer
-from streamer.engines.espeak_frames import Done, Frame, Hello, Part, Speak, Unpacker, pack
 from streamer.errors import EngineError
 from streamer.settings import Espeak
 from streamer.voices import Voice
@@ -266,12 +265,3 @@ def test_an_engine_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(EngineError, match=r"cannot start.*/nowhere/libespeak-ng.so"):
         EspeakSynthesizer(Espeak(processes=1), SystemClock())
-
-
-def test_frames_survive_any_cut() -> None:
-    frames: list[Frame] = [Hello("1.52", 22_050), Part(bytes(range(256))), Speak("您好", 1, 2, 3), Done(), Done("why")]
-    stream = b"".join(pack(frame) for frame in frames)
-    for size in (1, 2, 3, 7, 100, len(stream)):
-        unpacker = Unpacker()
-        pieces = (stream[start : start + size] for start in range(0, len(stream), size))
-        assert [frame for piece in pieces for frame in unpacker.feed(piece)] == frames

@@ -32,7 +32,10 @@ from streamer.engines.glm.stages.llm import LlmStage
 from streamer.engines.glm.stages.vocoder import VocoderStage
 from streamer.engines.glm.stages.vocoders import HiftVocoder, Vocoder, VocosVocoder
 from streamer.engines.glm.synthesizer import GlmSynthesizer, Parts
-from streamer.engines.glm.text.front import TextFront
+from streamer.engines.glm.text.frames import Opening
+from streamer.engines.glm.text.orders import Texts
+from streamer.engines.glm.text.process import TextProcess
+from streamer.engines.glm.text.tokenizer import SpecialTokens, Tokenizer
 from streamer.engines.glm.transfers import Side
 from streamer.engines.glm.vocoder.hift import Hift
 from streamer.engines.glm.vocoder.vocos import Vocos
@@ -46,9 +49,13 @@ _TOKENS_A_ROW = 2_000
 _DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
 
 
-def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
-    """Read the checkpoint, all of it. Errors: CheckpointError, ConfigurationError (a device that is not there, or whose
-    memory is too small), EngineError (others hold that memory)."""
+def open_glm(settings: Glm, log: Log | None = None, texts: Texts | None = None) -> GlmSynthesizer:
+    """Read the checkpoint, all of it. `texts`: who cuts texts, and belongs to the engine from now on; None: a process
+    of its own, which dies with the thread that calls this.
+
+    Errors: CheckpointError, ConfigurationError (a device that is not there, or whose memory is too small), EngineError
+    (others hold that memory), ImportError.
+    """
     log = log or logger("warning")
     device = open_device(settings.device)
     if device.type == "cuda":
@@ -58,13 +65,31 @@ def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
         torch.set_num_threads(settings.threads)
     exact()
     layout, cache = Layout(Path(settings.checkpoint)), cache_folder(settings.cache)
-    front = TextFront.open(layout, settings.dictionary, cache)
-    if settings.phoneme:
-        front.segments("好", phoneme=True)  # its dictionary takes seconds to read, which no request should wait for
-    columns = len(columns_of(front.special).ids)
-    taken = admitted(settings, sizes_of(layout, settings, columns), device, Nvml())
+    special = Tokenizer.open(layout).special
+    texts = texts or _text_process(settings, cache)  # its grammars are read beside the weights
+    try:
+        engine = _open(settings, device, layout, special, texts, log)
+    except BaseException:
+        texts.close()
+        raise
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)  # weights and rooms are there before other streams read them
+    return engine
+
+
+def _text_process(settings: Glm, cache: Path) -> TextProcess:
+    dictionary = str(settings.dictionary or "")
+    opening = Opening(settings.checkpoint, dictionary, str(cache), settings.phoneme)
+    return TextProcess(opening, settings.step_limit, SystemClock())
+
+
+def _open(
+    settings: Glm, device: torch.device, layout: Layout, special: SpecialTokens, texts: Texts, log: Log
+) -> GlmSynthesizer:
+    cache = cache_folder(settings.cache)
+    taken = admitted(settings, sizes_of(layout, settings, len(columns_of(special).ids)), device, Nvml())
     voices = VoiceEncoder.open(layout, settings.sample_rate, device, cache, log)
-    llama = Llama.open(layout, device, _DTYPES[settings.llm_precision], front.special)
+    llama = Llama.open(layout, device, _DTYPES[settings.llm_precision], special)
     llama.pack(settings.rows)
     _same_in_every_row(llama, settings.rows)
     decoding, rendering = Side(device, urgent=True), Side(device)
@@ -72,8 +97,6 @@ def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
         decoder = Decoder(llama, settings.rows, settings.positions, SAMPLINGS[settings.sampling])
     flow = Flow.open(layout, device, _DTYPES[settings.flow_precision])
     fixed = {"weights": checkpoint_digest(layout, cache, settings.sample_rate), "voice": voices.revision}
-    # The text's part changes while it runs: its dictionary is read again when somebody corrects it.
-    profiles = lru_cache(4)(partial(_profile, settings, device, layout.tiny, taken, fixed))
     vocoder = VocoderStage(
         _vocoder(settings, layout, device),
         settings.vocoder_rows,
@@ -85,25 +108,24 @@ def open_glm(settings: Glm, log: Log | None = None) -> GlmSynthesizer:
     )
     for stage in (flowing, vocoder):
         stage.prepare()
-    engine = GlmSynthesizer(
+    texts.ready()
+    tell(taken, device, log)
+    return GlmSynthesizer(
         Parts(
-            front=front,
+            texts=texts,
             voices=voices,
-            llm=LlmStage(decoder, front.special, Scheduler(settings.schedule, SystemClock()), decoding),
+            llm=LlmStage(decoder, special, Scheduler(settings.schedule, SystemClock()), decoding),
             flow=flowing,
             vocoder=vocoder,
             joining=Joining(sample_rate=settings.sample_rate, pause=settings.pause, cross_fade=settings.cross_fade),
             draws=_reference if settings.draws == "reference" else partial(CounterDraws, device=device),
             phoneme=settings.phoneme,
             use_cache=settings.use_cache,
-            profile=lambda: profiles(front.version),
+            # The text's part changes while it runs: its dictionary is read again when somebody corrects it.
+            profile=lru_cache(4)(partial(_profile, settings, device, layout.tiny, taken, fixed)),
             log=log,
         )
     )
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)  # weights and rooms are there before other streams read them
-    tell(taken, device, log)
-    return engine
 
 
 def open_device(name: str) -> torch.device:

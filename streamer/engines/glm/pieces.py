@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,7 @@ from streamer.engines.base import Ticket, Utterance
 if TYPE_CHECKING:
     from streamer.engines.glm.draws import Draws
     from streamer.engines.glm.llm.history import History
-    from streamer.engines.glm.text.front import Segment
+    from streamer.engines.glm.text.segment import Segment
     from streamer.engines.glm.voice.encoder import EncodedVoice
 
 Wave = NDArray[np.float32]
@@ -23,13 +22,11 @@ class Job:
     """One utterance. Its segments go through the LLM one after the other, for each is prompted by those before it;
     what follows the LLM is done for each as soon as it can be."""
 
-    __slots__ = ("history", "preparing", "revision", "segments", "ticket", "utterance", "voice", "waves")
+    __slots__ = ("history", "revision", "segments", "ticket", "utterance", "voice", "waves")
 
     def __init__(self, ticket: Ticket, utterance: Utterance) -> None:
         self.ticket = ticket
         self.utterance = utterance
-        self.preparing: Iterator[None] | None = None
-        """What is left to do before its text can be cut, in short steps."""
         self.revision = ""
         """The engine's, when its text was cut."""
         self.segments: list[Segment] = []

@@ -2,8 +2,9 @@
 
     utterance → segments, voice → LLM → flow → vocoder → joined
 
-A step prepares at most one utterance, computes a stretch of one segment's input, decodes one token of every row, makes
-one Euler step and one vocoder batch: so that it returns soon, and who is cancelled or new is heard of.
+Texts are cut in a process of their own. A step takes one of them, computes a stretch of one segment's input, decodes
+one token of every row, makes one Euler step and one vocoder batch: so that it returns soon, and who is cancelled or new
+is heard of.
 """
 
 from __future__ import annotations
@@ -21,20 +22,22 @@ from streamer.engines.glm.llm.history import History
 from streamer.engines.glm.memory import is_out_of_memory
 from streamer.engines.glm.pieces import Job, Piece
 from streamer.engines.glm.stages.base import Stage
-from streamer.engines.glm.text.front import TextFront
+from streamer.engines.glm.text.orders import Answer, Cut, Order, Refused, Texts
 from streamer.engines.glm.voice.encoder import VoiceEncoder
 from streamer.errors import VoiceUnusable
 from streamer.observe.logs import Log
 
 Report = Speech | Failure
 _PAUSE = 1e-4
-"""Seconds."""
+"""Seconds, where nothing is left but to wait for the device."""
+_NAP = 0.02
+"""Seconds at most, where nothing is left but to wait for a text."""
 
 
 class Parts(NamedTuple):
     """What a synthesizer is made of."""
 
-    front: TextFront
+    texts: Texts
     voices: VoiceEncoder
     llm: Stage
     flow: Stage
@@ -46,7 +49,8 @@ class Parts(NamedTuple):
     """Whether an utterance that does not say is spoken with phonemes."""
     use_cache: bool
     """Whether a segment is prompted with those before it."""
-    profile: Callable[[], Profile]
+    profile: Callable[[str], Profile]
+    """Of a version of the text front end."""
     log: Log
 
 
@@ -63,19 +67,26 @@ class GlmSynthesizer:
 
     @property
     def profile(self) -> Profile:
-        return self.parts.profile()
+        return self.parts.profile(self.parts.texts.version)
 
     def submit(self, utterance: Utterance) -> Ticket:
         self._last += 1
         ticket = Ticket(self._last)
         self._new[ticket] = Job(ticket, utterance)
+        prompt = utterance.voice.prompt
+        phoneme = self.parts.phoneme if utterance.phoneme is None else utterance.phoneme
+        self.parts.texts.ask(Order(ticket, utterance.text, phoneme, "" if prompt is None else prompt.text))
         return ticket
 
     @torch.inference_mode()
     def step(self) -> list[Report]:
         reports: list[Report] = []
         parts = self.parts
-        self._prepare(reports)
+        if self._new:
+            nothing_else = not any(stage.busy for stage in self._stages())
+            answer = parts.texts.answer(_NAP if nothing_else else 0.0)
+            if answer is not None and (failure := self._cut(answer)):
+                reports.append(failure)
         for piece in self._advance(parts.llm, reports):
             if piece.trouble:
                 self.cancel(piece.job.ticket)
@@ -88,60 +99,56 @@ class GlmSynthesizer:
             # Two last pieces of one may come together.
             if piece.job.done and self._jobs.pop(piece.job.ticket, None) is not None:
                 reports.append(self._speech(piece.job))
-        if parts.vocoder.busy and not (reports or self._new or parts.llm.busy or parts.flow.busy):
-            time.sleep(_PAUSE)  # all that is left to do is to wait for the device
+        if parts.vocoder.busy and not (reports or parts.llm.busy or parts.flow.busy):
+            time.sleep(_PAUSE)
         return reports
 
     def cancel(self, ticket: Ticket) -> None:
-        self._new.pop(ticket, None)
+        if self._new.pop(ticket, None) is not None:
+            self.parts.texts.drop(ticket)
         if self._jobs.pop(ticket, None) is not None:
             for stage in self._stages():
                 stage.drop(ticket)
 
     def close(self) -> None:
+        self._forget()
+        self.parts.texts.close()
+
+    def _forget(self) -> None:
         for ticket in [*self._new, *self._jobs]:
             self.cancel(ticket)
 
-    def _prepare(self, reports: list[Report]) -> None:
-        """Go on with one that is new. Of some texts the costly part takes half a minute: it is done in short steps, by
-        turns with others, while those that are ready are spoken."""
-        for ticket, job in self._new.items():
-            del self._new[ticket]
-            try:
-                if job.preparing is None:
-                    job.preparing = self.parts.front.prepare(job.utterance.text)
-                if next(job.preparing, self) is not self:
-                    self._new[ticket] = job
-                elif failure := self._ready(job):
-                    reports.append(failure)
-            except Exception as error:  # noqa: BLE001 - of this text or voice; nobody else's
-                reports.append(_fault(job, error))
-            return
+    def _cut(self, answer: Answer) -> Report | None:
+        """Go on with one whose text is cut; or say why it cannot be spoken."""
+        job = self._new.pop(Ticket(answer.ticket))
+        if isinstance(answer, Refused):
+            return Failure(job.ticket, answer.message, out_of_memory=answer.out_of_memory)
+        try:
+            return self._ready(job, answer)
+        except Exception as error:  # noqa: BLE001 - of this voice; nobody else's
+            return _fault(job, error)
 
-    def _ready(self, job: Job) -> Failure | None:
-        """Cut its text and encode its voice, and let it wait for the LLM; or say why it cannot be spoken."""
-        parts, utterance = self.parts, job.utterance
-        prompt = utterance.voice.prompt
+    def _ready(self, job: Job, cut: Cut) -> Failure | None:
+        """Encode its voice, and let it wait for the LLM; or say why it cannot be spoken."""
+        parts, prompt = self.parts, job.utterance.voice.prompt
         if prompt is None:
-            raise VoiceUnusable(f"voice {utterance.voice.name!r} has no prompt_audio to clone from")
-        phoneme = parts.phoneme if utterance.phoneme is None else utterance.phoneme
-        job.segments = parts.front.segments(utterance.text, phoneme)
+            raise VoiceUnusable(f"voice {job.utterance.voice.name!r} has no prompt_audio to clone from")
         self._tell()
-        job.revision = parts.profile().revision  # behind the text: that looks whether its dictionary changed
+        job.segments = cut.segments
+        job.revision = parts.profile(cut.version).revision
         if not job.segments:
             return Failure(job.ticket, "nothing is left to speak once it is normalized", mute=True)
         job.voice = parts.voices.encode(prompt.audio)
-        said = parts.front.prompt_ids(prompt.text)
-        if not said:
+        if not cut.prompt:
             raise VoiceUnusable("prompt_text: holds nothing that is said in the prompt")
-        job.history = History(said, job.voice.speech_tokens.tolist())
+        job.history = History(cut.prompt, job.voice.speech_tokens.tolist())
         self._jobs[job.ticket] = job
         self._begin(job, 0)
         return None
 
     def _tell(self) -> None:
         """Once, of each line of the dictionary that is passed over: it may change at any text."""
-        problems = self.parts.front.problems
+        problems = self.parts.texts.problems
         for problem in problems:
             if problem not in self._told:
                 self.parts.log.warning("a line of the dictionary is passed over", problem=problem)
@@ -178,7 +185,7 @@ class GlmSynthesizer:
             tickets = list(dict.fromkeys(ticket for ticket in working if ticket in self._jobs))
             short = is_out_of_memory(error)
             if not tickets or not (short or len(tickets) == 1):
-                self.close()  # the interface's word: it fails all that was submitted
+                self._forget()  # the interface's word: it fails all that was submitted
                 raise
             if short:
                 stage.squeeze()  # first: what it puts back is dropped below

@@ -12,10 +12,9 @@ from benchmarks.engine.plain.draws import Draws
 from benchmarks.engine.plain.speaker import OneSegment, PlainSpeaker
 from benchmarks.engine.shares import Shares
 from streamer.engines.base import Speech
-from streamer.engines.glm.opening import open_glm
 from tests.engines.contract import finish
 from tests.engines.glm.golden import TINY, arrays, document
-from tests.engines.glm.speaking import prompt, settings, utterance
+from tests.engines.glm.speaking import open_here, prompt, utterance
 
 WHOLE = arrays("whole")
 CASE = next(case for case in document("whole") if case["tag"] == "zh")
@@ -42,7 +41,7 @@ def test_it_speaks_as_the_reference(plain: PlainSpeaker) -> None:
 
 
 def test_it_speaks_as_the_engine_where_that_draws_alike(plain: PlainSpeaker, glm_cache: Path) -> None:
-    engine = open_glm(settings(glm_cache, draws="reference"))
+    engine = open_here(glm_cache, draws="reference")
     text, seed = "您好，您的包裹已经发出。", 7
     ticket = engine.submit(utterance(text, seed))
     report = finish(engine, 1)[ticket]

@@ -10,7 +10,7 @@ from streamer.engines.base import Ticket, Utterance, estimated_tokens
 from streamer.engines.glm.draws import Draws
 from streamer.engines.glm.pieces import Job, Piece
 from streamer.engines.glm.scheduler import Scheduler, cost
-from streamer.engines.glm.text.front import Segment
+from streamer.engines.glm.text.segment import Segment
 from streamer.settings_engines import Schedule
 from streamer.voices import Voice
 

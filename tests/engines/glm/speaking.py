@@ -10,6 +10,10 @@ import msgspec
 
 from streamer.engines.base import Failure, Profile, Speech, Synthesizer, Ticket, Utterance
 from streamer.engines.glm.opening import open_glm
+from streamer.engines.glm.synthesizer import GlmSynthesizer
+from streamer.engines.glm.text.desk import TextDesk
+from streamer.engines.glm.text.front import TextFront
+from streamer.observe.logs import Log
 from streamer.settings import Glm
 from streamer.voices import PromptSound, Voice
 from tests.engines.glm.golden import TINY, sound
@@ -45,11 +49,23 @@ def settings(cache: Path, **changes: Any) -> Glm:
     )
 
 
+@cache
+def _front(folder: Path, dictionary: Path | None) -> TextFront:
+    return TextFront.open(TINY, dictionary, folder)
+
+
+def open_here(cache: Path, log: Log | None = None, **changes: Any) -> GlmSynthesizer:
+    """An engine whose texts are cut in this process, which reads the grammars once for all of them."""
+    chosen = settings(cache, **changes)
+    return open_glm(chosen, log, texts=TextDesk(_front(cache, chosen.dictionary)))
+
+
 class Cloning:
     """An engine that clones, spoken to as one that does not: each voice of the contract has one of the prompts."""
 
     def __init__(self, engine: Synthesizer) -> None:
         self._engine = engine
+        self._submitted: list[Ticket] = []
 
     @classmethod
     def open(cls, cache: Path, **changes: Any) -> Cloning:
@@ -61,13 +77,19 @@ class Cloning:
 
     def submit(self, utterance: Utterance) -> Ticket:
         cloned = voice("p24k" if utterance.voice.name == "plain" else "p22k")
-        return self._engine.submit(msgspec.structs.replace(utterance, voice=cloned))
+        self._submitted.append(self._engine.submit(msgspec.structs.replace(utterance, voice=cloned)))
+        return self._submitted[-1]
 
     def step(self) -> list[Speech | Failure]:
         return self._engine.step()
 
     def cancel(self, ticket: Ticket) -> None:
         self._engine.cancel(ticket)
+
+    def cancel_all(self) -> None:
+        for ticket in self._submitted:
+            self.cancel(ticket)
+        self._submitted.clear()
 
     def close(self) -> None:
         self._engine.close()

@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 import torch
 
-from streamer.engines.glm.opening import open_glm
 from streamer.engines.glm.revision import revision
 from tests.engines.contract import speak
 from tests.engines.glm.golden import TINY
-from tests.engines.glm.speaking import settings, utterance, voice
+from tests.engines.glm.speaking import open_here, settings, utterance, voice
 
 _PROGRAM = """
 import json, sys
@@ -38,7 +37,7 @@ _UTTERANCES = [
 
 def digests(cache: Path, changes: dict[str, Any], order: Sequence[int]) -> list[str]:
     """Of each utterance's samples, spoken together in that order."""
-    engine = open_glm(settings(cache, **changes))
+    engine = open_here(cache, **changes)
     try:
         sounds = speak(engine, *(_UTTERANCES[index] for index in order))
     finally:
@@ -75,7 +74,7 @@ def test_the_same_whoever_goes_first(glm_cache: Path) -> None:
     policy = {"largest_cost": 500, "longest_wait": 0.001, "short_share": 0.5, "short_cost": 1, "fair_sources": False}
     sounds, capacities = [], []
     for schedule, order in ({}, [0, 3]), (policy, [3, 0]):
-        engine = open_glm(settings(glm_cache, rows=2, schedule=schedule))
+        engine = open_here(glm_cache, rows=2, schedule=schedule)
         spoken = speak(engine, *(_UTTERANCES[index] for index in order))
         sounds.append({index: sound.tobytes() for index, sound in zip(order, spoken, strict=True)})
         capacities.append(engine.profile.capacity)
@@ -106,7 +105,7 @@ def test_the_revision_names_what_was_chosen(glm_cache: Path) -> None:
 def test_a_dictionary_that_changes_is_another_revision(tmp_path: Path, glm_cache: Path) -> None:
     dictionary = tmp_path / "words.jsonl"
     dictionary.write_text('{"弦": "<|X|><|IAN2|>"}\n', encoding="utf-8")
-    engine = open_glm(settings(glm_cache, dictionary=dictionary))
+    engine = open_here(glm_cache, dictionary=dictionary)
     said = utterance("弦很好听。", phoneme=True)
     first = engine.profile.revision
     (before,) = speak(engine, said)

@@ -13,8 +13,10 @@ from tests.engines.glm.speaking import Cloning
 
 
 @pytest.fixture(scope="module")
-def opened(glm_cache: Path) -> Synthesizer:
-    return Cloning.open(glm_cache)
+def opened(glm_cache: Path) -> Iterator[Cloning]:
+    engine = Cloning.open(glm_cache)
+    yield engine
+    engine.close()
 
 
 class TestGlm(SlicedEngineContract):
@@ -30,7 +32,7 @@ class TestGlm(SlicedEngineContract):
         return lambda: Cloning.open(glm_cache)
 
     @pytest.fixture
-    def engine(self, opened: Synthesizer) -> Iterator[Synthesizer]:
-        """One for all: what was closed has nothing left in it."""
+    def engine(self, opened: Cloning) -> Iterator[Synthesizer]:
+        """One for all: what was cancelled has nothing left in it."""
         yield opened
-        opened.close()
+        opened.cancel_all()

@@ -30,7 +30,6 @@ from streamer.engines.glm.llm.decoder import STRETCH
 from streamer.engines.glm.llm.llama import Llama
 from streamer.engines.glm.memory_plan import Sizes, plan, remedies
 from streamer.engines.glm.memory_room import sizes_of
-from streamer.engines.glm.opening import open_glm
 from streamer.engines.glm.synthesizer import GlmSynthesizer
 from streamer.engines.glm.text.tokenizer import Tokenizer
 from streamer.engines.glm.vocoder import sizes as hift_sizes
@@ -39,7 +38,7 @@ from streamer.engines.glm.voice.transformer import Encoder
 from streamer.settings import Glm
 from tests.engines.glm.golden import TINY
 from tests.engines.glm.held import most_alive, numbers, the
-from tests.engines.glm.speaking import settings
+from tests.engines.glm.speaking import open_here, settings
 
 OFFICIAL = Sizes(
     llm=msgspec.convert(llama_config(official.LLAMA, end=1, pad=2, tied=True), LlamaConfig),
@@ -64,8 +63,8 @@ def planned(profile: Glm, sizes: Sizes, name: str, *, gpu: bool = False) -> int:
 @pytest.fixture(scope="module", params=["fp32", "bf16"])
 def opened(request: pytest.FixtureRequest, glm_cache: Path) -> tuple[Glm, GlmSynthesizer]:
     changes: dict[str, Any] = {"llm_precision": request.param, "flow_precision": request.param, "rows": 3}
-    profile = settings(glm_cache, positions=700, **changes)
-    return profile, open_glm(profile)
+    changes |= {"positions": 700}
+    return settings(glm_cache, **changes), open_here(glm_cache, **changes)
 
 
 def test_weights_keys_and_values_are_planned_to_the_byte(opened: tuple[Glm, GlmSynthesizer]) -> None:

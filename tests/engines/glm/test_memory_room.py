@@ -13,12 +13,11 @@ from streamer.engines.glm import memory_room
 from streamer.engines.glm.gpus import Gpu, Memory
 from streamer.engines.glm.memory_plan import Part, Plan, plan
 from streamer.engines.glm.memory_room import Room, admitted, demand, machine_room, room_of, tell
-from streamer.engines.glm.opening import open_glm
 from streamer.engines.glm.voice.encoder import VoiceEncoder
 from streamer.errors import ConfigurationError, EngineError
 from streamer.settings import Glm
 from tests.engines.glm.played_gpus import Played
-from tests.engines.glm.speaking import settings
+from tests.engines.glm.speaking import open_here
 from tests.engines.glm.test_memory_plan import FULL, OFFICIAL
 
 GB = 1_000_000_000
@@ -76,12 +75,12 @@ def test_an_engine_that_does_not_fit_takes_nothing(glm_cache: Path, monkeypatch:
 
     monkeypatch.setattr(VoiceEncoder, "open", opened)
     with pytest.raises(ConfigurationError, match="memory_share 1e-06 of the"):
-        open_glm(settings(glm_cache, memory_share=0.000001))
+        open_here(glm_cache, memory_share=0.000001)
 
 
 def test_what_was_taken_is_told_by_part(glm_cache: Path) -> None:
     told = Told()
-    engine = open_glm(settings(glm_cache, rows=2, positions=512, llm_precision="fp32"), told)
+    engine = open_here(glm_cache, told, rows=2, positions=512, llm_precision="fp32")
     ((event, fields),) = told.lines
     assert event == "memory of the engine, in bytes"
     parts = [value for name, value in fields.items() if name not in ("device", "total")]

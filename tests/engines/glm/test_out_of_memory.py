@@ -10,9 +10,8 @@ from torch import Tensor
 
 from streamer.engines.base import Failure, Speech
 from streamer.engines.glm.llm.step import DecodeStep
-from streamer.engines.glm.opening import open_glm
 from streamer.engines.glm.synthesizer import GlmSynthesizer
-from tests.engines.glm.speaking import settings, utterance
+from tests.engines.glm.speaking import open_here, utterance
 
 ROWS = 4
 TEXTS = ["好的。", "谢谢。", "你好。", "再见。", "早上。", "晚安。"]
@@ -47,7 +46,7 @@ def spoken(engine: GlmSynthesizer, texts: list[str]) -> dict[str, Speech | Failu
 
 
 def test_fewer_rows_are_let_in_and_the_launched_shape_stays(glm_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = open_glm(settings(glm_cache, rows=ROWS, positions=1024))
+    engine = open_here(glm_cache, rows=ROWS, positions=1024)
     calm = spoken(engine, TEXTS)
     short = Short(monkeypatch)
     pressed = spoken(engine, TEXTS)

@@ -14,7 +14,8 @@ from streamer.engines.glm.draws import CounterDraws
 from streamer.engines.glm.joining import Joining
 from streamer.engines.glm.pieces import Piece
 from streamer.engines.glm.synthesizer import GlmSynthesizer, Parts
-from streamer.engines.glm.text.front import Segment
+from streamer.engines.glm.text.desk import TextDesk
+from streamer.engines.glm.text.segment import Segment
 from streamer.engines.glm.voice.encoder import EncodedVoice
 from streamer.errors import VoiceUnusable
 from streamer.voices import PromptSound, Voice
@@ -89,13 +90,17 @@ class Played:
         self.squeezed += 1
 
 
+def _profile(version: str) -> Profile:
+    return Profile(name="glm", revision=f"r{version}", sample_rate=24_000, capacity=1, step_limit=1.0)
+
+
 class Stages:
     def __init__(self) -> None:
         self.llm, self.flow, self.vocoder = Played(8), Played(3), Played(1, self._wave)
         self.front, self.log = Front(), Heard()
         self.engine = GlmSynthesizer(
             Parts(
-                front=cast(Any, self.front),
+                texts=TextDesk(cast(Any, self.front)),
                 voices=cast(Any, VoicesOf()),
                 llm=self.llm,
                 flow=self.flow,
@@ -104,7 +109,9 @@ class Stages:
                 draws=CounterDraws,
                 phoneme=False,
                 use_cache=True,
-                profile=lambda: Profile(name="glm", revision="r", sample_rate=24_000, capacity=1, step_limit=1.0),
+                profile=lambda version: Profile(
+                    name="glm", revision=f"r{version}", sample_rate=24_000, capacity=1, step_limit=1.0
+                ),
                 log=self.log,
             )
         )
@@ -135,7 +142,7 @@ def test_pieces_are_joined_in_order(stages: Stages) -> None:
     (ticket,) = stages.submit("one.two.three")
     report = stages.run()[ticket]
     assert isinstance(report, Speech)
-    assert report.revision == "r"
+    assert report.revision == "r1"
     assert np.array_equal(np.unique(report.samples), [3277, 6553, 9830])
     assert np.array_equal(report.samples, np.sort(report.samples))
 
@@ -170,7 +177,7 @@ def test_what_goes_wrong_with_a_text_or_its_sound_is_its_own_failure(
 ) -> None:
     def segments(text: str, phoneme: bool) -> list[Segment]:
         if text == "two":
-            raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
+            raise MemoryError
         return Front.segments(stages.front, text, phoneme)
 
     monkeypatch.setattr(stages.front, "segments", segments)

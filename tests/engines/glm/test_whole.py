@@ -10,11 +10,10 @@ import pytest
 import torch
 
 from streamer.engines.base import Speech
-from streamer.engines.glm.opening import open_glm
 from streamer.engines.glm.pieces import Piece
 from tests.engines.contract import finish
 from tests.engines.glm.golden import arrays, document
-from tests.engines.glm.speaking import settings, utterance
+from tests.engines.glm.speaking import open_here, utterance
 
 WHOLE = arrays("whole")
 _WAVE = 4
@@ -24,7 +23,7 @@ _WAVE = 4
 @pytest.mark.parametrize("case", document("whole"), ids=lambda case: str(case["tag"]))
 def test_a_whole_run_equals_the_reference(case: dict[str, Any], glm_cache: Path) -> None:
     tag = case["tag"]
-    engine = open_glm(settings(glm_cache, draws="reference", use_cache=case["use_cache"]))
+    engine = open_here(glm_cache, draws="reference", use_cache=case["use_cache"])
     spoken, mels = [], []
     add = engine.parts.vocoder.add
 

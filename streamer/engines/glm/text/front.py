@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-import msgspec
-
 from streamer.engines.glm.checkpoint.layout import Layout
 from streamer.engines.glm.text.chinese import ChinesePath
 from streamer.engines.glm.text.dictionary import Dictionary
@@ -20,6 +18,7 @@ from streamer.engines.glm.text.grammars import Grammars, open_grammars
 from streamer.engines.glm.text.marks import speakable
 from streamer.engines.glm.text.normalizer import Normalizer
 from streamer.engines.glm.text.phonemes import Cut, Phonemes, Words, only_phonemes
+from streamer.engines.glm.text.segment import Segment
 from streamer.engines.glm.text.splitting import Syllables, split
 from streamer.engines.glm.text.tables import Tables, read_tables
 from streamer.engines.glm.text.tokenizer import SpecialTokens, Tokenizer
@@ -38,13 +37,6 @@ _LIBRARIES = (
     "pypinyin",
     "tiktoken",
 )
-
-
-class Segment(msgspec.Struct, frozen=True):
-    """What is spoken in one go. `text`: as it was encoded, with its phoneme tokens. `ids`: never empty."""
-
-    text: str
-    ids: list[int]
 
 
 class TextFront:
@@ -106,7 +98,9 @@ class TextFront:
 
         A text of 20,000 characters that is all numbers and abbreviations takes half a minute, a plain one a second.
         """
-        return self._normalizer.prepare(text)
+        yield from self._normalizer.prepare(text)
+        for part in self._parts(text):
+            yield from self._normalizer.prepare(part)
 
     def prompt_ids(self, text: str) -> list[int]:
         """Of what the prompt's voice says. Empty: nothing in the text can be spoken."""
@@ -120,9 +114,13 @@ class TextFront:
         """
         if phoneme:
             self.refresh()
-        normalized = self.normalize(text)
-        parts = map(self.normalize, split(normalized, self._syllables)) if speakable(normalized) else ()
+        parts = map(self.normalize, self._parts(text))
         return [self._segment(part, phoneme) for part in parts if speakable(part)]
+
+    def _parts(self, text: str) -> list[str]:
+        """What its segments are made of, each of which is normalized once more."""
+        normalized = self.normalize(text)
+        return split(normalized, self._syllables) if speakable(normalized) else []
 
     def _segment(self, text: str, phoneme: bool) -> Segment:
         if not phoneme:

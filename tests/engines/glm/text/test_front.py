@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tn.english.normalizer import Normalizer as EnglishNormalizer
 
 from streamer.engines.glm.text.front import TextFront
 from streamer.errors import ConfigurationError
@@ -69,6 +70,15 @@ def test_prepare_does_the_work_in_steps(front: TextFront) -> None:
     assert 2 <= sum(1 for _ in front.prepare(text)) <= 4  # clauses of some 16 characters, about 200 a step
     assert front.normalize(text).startswith("第一百件在二零三一年七月九日。第一百零一件")
     assert list(front.prepare(text)) == []  # it is known by now, and costs no step
+
+
+def test_prepare_does_what_segments_need_too(front: TextFront, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is normalized once more, and may fall into other pieces than the whole text did."""
+    text = "Crème brûlée à la carte, " * 40
+    for _ in front.prepare(text):
+        pass
+    monkeypatch.setattr(EnglishNormalizer, "tag", None)
+    assert len(front.segments(text, False)) > 3
 
 
 @pytest.fixture

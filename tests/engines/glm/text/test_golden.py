@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from streamer.engines.glm.text.front import Segment, TextFront
+from streamer.engines.glm.text.front import TextFront
 from streamer.engines.glm.text.phonemes import Words, sounds
+from streamer.engines.glm.text.segment import Segment
 from streamer.engines.glm.text.splitting import Syllables, length, split, units
 from streamer.engines.glm.text.tables import read_tables
 from streamer.engines.glm.text.tokenizer import SpecialTokens, Tokenizer
