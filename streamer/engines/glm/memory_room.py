@@ -16,13 +16,13 @@ from streamer.engines.glm.checkpoint.tensors import read_pickled
 from streamer.engines.glm.flow.config import FlowConfig
 from streamer.engines.glm.gpus import Driver
 from streamer.engines.glm.llm.config import read_config
+from streamer.engines.glm.memory_limit import limits
 from streamer.engines.glm.memory_plan import Plan, Sizes, gigabytes, plan, remedies
 from streamer.engines.glm.voice import tokenizer_config
 from streamer.errors import CheckpointError, ConfigurationError, EngineError
 from streamer.observe.logs import Log
 from streamer.settings_engines import Glm
 
-_MACHINE = Path("/proc/meminfo")
 _VOCOS_RATE = 32_000
 
 
@@ -83,22 +83,26 @@ def room_of(device: torch.device, driver: Driver) -> Room | None:
     """Of a GPU what both its driver and CUDA grant, for a MIG instance has less than its GPU. None where this machine
     does not tell. Errors: EngineError where the driver does not answer."""
     if device.type != "cuda":
-        return machine_room(_MACHINE)
+        return machine_room()
     free, total = torch.cuda.mem_get_info(device)
     named = str(torch.cuda.get_device_properties(device).uuid)
     told = driver.memory(f"GPU-{named}") or driver.memory(f"MIG-{named}")
     return Room(min(total, told.total), min(free, told.free)) if told else Room(total, free)
 
 
-def machine_room(file: Path) -> Room | None:
-    """As Linux tells it, in kB; what is free includes what it can take back from its file cache."""
+def machine_room(root: Path = Path("/")) -> Room | None:
+    """As Linux tells it, in kB; what is free includes what it can take back from its file cache. In a container, what
+    its limit leaves of that. `root`: where proc and sys lie."""
     try:
-        lines = file.read_text(encoding="ascii").splitlines()
+        lines = (root / "proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
         return None
     told = {name: text.split() for name, _, text in (line.partition(":") for line in lines)}
     sizes = [int(told[name][0]) * 1024 for name in ("MemTotal", "MemAvailable") if told.get(name)]
-    return Room(*sizes) if len(sizes) == 2 else None
+    if len(sizes) != 2:
+        return None
+    total, free = map(min, zip(sizes, *limits(root), strict=True))
+    return Room(total, free)
 
 
 def admitted(settings: Glm, sizes: Sizes, device: torch.device, driver: Driver) -> Plan:

@@ -16,6 +16,7 @@ from streamer.engines.glm.memory_room import Room, admitted, demand, machine_roo
 from streamer.engines.glm.voice.encoder import VoiceEncoder
 from streamer.errors import ConfigurationError, EngineError
 from streamer.settings import Glm
+from tests.engines.glm.control_groups import group, played
 from tests.engines.glm.played_gpus import Played
 from tests.engines.glm.speaking import open_here
 from tests.engines.glm.test_memory_plan import FULL, OFFICIAL
@@ -98,16 +99,21 @@ MEMINFO = (
 
 
 def test_the_machines_memory(tmp_path: Path) -> None:
-    file = tmp_path / "meminfo"
-    file.write_text(MEMINFO)
-    assert machine_room(file) == Room(24_684_092 * 1024, 23_935_672 * 1024)
-    file.write_text("MemTotal: 1 kB\n")
-    assert machine_room(file) is None
+    machine = {"proc/meminfo": MEMINFO}
+    assert machine_room(played(tmp_path, machine)) == Room(24_684_092 * 1024, 23_935_672 * 1024)
+    played(tmp_path, {"proc/meminfo": "MemTotal: 1 kB\n"})
+    assert machine_room(tmp_path) is None
     assert machine_room(tmp_path / "none") is None
 
 
+def test_in_a_container_its_limit_counts(tmp_path: Path) -> None:
+    files = {"proc/meminfo": MEMINFO, **group("sys/fs/cgroup", "8000000000", "5000000000", "1000000000")}
+    machine = played(tmp_path, {**files, "proc/self/cgroup": "0::/\n"})
+    assert machine_room(machine) == Room(8 * GB, 4 * GB)
+
+
 def test_where_the_machine_does_not_tell_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory_room, "_MACHINE", tmp_path / "none")
+    monkeypatch.setattr(memory_room, "machine_room", lambda: machine_room(tmp_path / "none"))
     assert admitted(Glm(memory_share=0.001, llm_precision="fp32"), OFFICIAL, CPU, Played()).total > 10 * GB
 
 
