@@ -114,7 +114,7 @@ def _open(
         Parts(
             texts=texts,
             voices=voices,
-            llm=LlmStage(decoder, special, Scheduler(settings.schedule, SystemClock()), decoding),
+            llm=LlmStage(decoder, special, Scheduler(settings.schedule, SystemClock(), log), decoding),
             flow=flowing,
             vocoder=vocoder,
             joining=Joining(sample_rate=settings.sample_rate, pause=settings.pause, cross_fade=settings.cross_fade),

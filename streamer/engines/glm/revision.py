@@ -14,8 +14,8 @@ from streamer.engines.glm import shapes
 from streamer.settings_engines import Glm
 
 _SHORT = 12
-_SILENT = {"fetching", "tiny"}
-"""Folders of code that no sound passes through."""
+_SILENT = {"fetching", "tiny", "scheduler.py", "fair_queue.py"}
+"""Folders and files of code that no sound passes through, or which only says whose turn it is."""
 
 
 def revision(settings: Glm, device: torch.device, parts: Mapping[str, str]) -> str:

@@ -18,11 +18,16 @@ from streamer.clock import Clock
 from streamer.engines.base import Ticket, estimated_tokens
 from streamer.engines.glm.fair_queue import FairQueue, Place
 from streamer.engines.glm.pieces import Piece
+from streamer.observe.logs import Log
 from streamer.settings_engines import Schedule
 
 _SPEECH_TOKENS = 8
 """Estimated, for each text token of a segment: an ideograph takes 6, and one token is 1.3 of them; of Latin letters a
 token is four or five, and each takes 1.8 (engines.base.estimated_tokens)."""
+
+
+_OFTEN = 100
+"""Overdue segments in a row."""
 
 
 def cost(piece: Piece) -> int:
@@ -40,9 +45,12 @@ class Scheduler:
     """Holds the pieces that wait, and counts those that are in rows. What it takes depends on the clock and on the
     order of the calls alone."""
 
-    def __init__(self, schedule: Schedule, clock: Clock) -> None:
+    def __init__(self, schedule: Schedule, clock: Clock, log: Log) -> None:
         self._schedule = schedule
         self._clock = clock
+        self._log = log
+        self._late = 0
+        """Overdue ones in a row, by now."""
         self._waiting: OrderedDict[Place, _Waiting] = OrderedDict()
         """In the order of waiting."""
         self._rows: set[Place] = set()
@@ -73,6 +81,7 @@ class Scheduler:
         if not self._waiting or len(self._rows) >= admitted:
             return None
         place = self._overdue()
+        self._count(late=place is not None)
         kept = len(self._long) >= self._open(admitted)
         if kept and place is not None:
             kept = self._short(self._waiting[place].piece)  # a long one that is overdue goes where it may not
@@ -109,6 +118,17 @@ class Scheduler:
         place, oldest = next(iter(self._waiting.items()))
         late = self._clock.monotonic() - oldest.since >= self._schedule.longest_wait
         return place if late else None
+
+    def _count(self, *, late: bool) -> None:
+        """The rule for the overdue is for the exception. Where it is the rule, somebody should hear of it."""
+        self._late = self._late + 1 if late else 0
+        if self._late == _OFTEN:
+            self._log.warning(
+                "all segments wait longer than engine.glm.schedule.longest_wait, so that short_share and fair_sources "
+                "have no effect; raise it, or lower largest_cost",
+                longest_wait=self._schedule.longest_wait,
+                waiting=len(self._waiting),
+            )
 
     def _open(self, admitted: int) -> int:
         """How many long texts may be in: at least one, however few rows memory is left for."""

@@ -11,8 +11,10 @@ from streamer.engines.glm.draws import Draws
 from streamer.engines.glm.pieces import Job, Piece
 from streamer.engines.glm.scheduler import Scheduler, cost
 from streamer.engines.glm.text.segment import Segment
+from streamer.observe.logs import Log
 from streamer.settings_engines import Schedule
 from streamer.voices import Voice
+from tests.worker.replay.rig import Heard
 
 SHORT, LONG = "好" * 10, "好" * 100
 """Texts of 61 and 601 estimated speech tokens."""
@@ -25,8 +27,8 @@ def piece(ticket: int, index: int = 0, source: str = "", text: str = SHORT, ids:
     return Piece(job, index, cast(Draws, None))
 
 
-def scheduler(*pieces: Piece, clock: ManualClock | None = None, **policy: Any) -> Scheduler:
-    made = Scheduler(Schedule(**policy), clock or ManualClock())
+def scheduler(*pieces: Piece, clock: ManualClock | None = None, log: Log | None = None, **policy: Any) -> Scheduler:
+    made = Scheduler(Schedule(**policy), clock or ManualClock(), log or Heard())
     for one in pieces:
         made.add(one)
     return made

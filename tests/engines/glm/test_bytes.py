@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from streamer.engines.glm.revision import revision
+from streamer.engines.glm.revision import code_digest, revision
 from tests.engines.contract import speak
 from tests.engines.glm.golden import TINY
 from tests.engines.glm.speaking import open_here, settings, utterance, voice
@@ -81,6 +81,21 @@ def test_the_same_whoever_goes_first(glm_cache: Path) -> None:
         engine.close()
     assert sounds[0] == sounds[1]
     assert capacities == [4_000, 500]
+
+
+@pytest.mark.parametrize(
+    ("changed", "counts"),
+    [("synthesizer.py", True), ("llm/decoder.py", True), ("scheduler.py", False), ("checkpoint/tiny/noise.py", False)],
+)
+def test_the_revision_names_the_code_that_sound_passes_through(changed: str, counts: bool, tmp_path: Path) -> None:
+    digests = []
+    for text in ("", "pass"):
+        folder = tmp_path / f"code {text}"
+        for name in ("synthesizer.py", "llm/decoder.py", "scheduler.py", "checkpoint/tiny/noise.py"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text if name == changed else "")
+        digests.append(code_digest(folder))
+    assert (digests[0] != digests[1]) == counts
 
 
 def test_the_revision_names_what_was_chosen(glm_cache: Path) -> None:

@@ -14,6 +14,7 @@ from streamer.engines.glm.pieces import Piece
 from streamer.engines.glm.scheduler import cost
 from streamer.settings_engines import Schedule
 from tests.engines.glm.scheduling import LONG, SHORT, Model, drained, piece, scheduler, taken, tickets, went
+from tests.worker.replay.rig import Heard
 
 
 @pytest.mark.parametrize("fair", [True, False])
@@ -49,6 +50,25 @@ def test_who_waited_too_long_goes_first_and_whoever_waits_longest_of_those() -> 
     assert went(waiting, 9) == [1]  # 4 waits for 9 s
     clock.advance(1)
     assert went(waiting, 9) == [4]
+
+
+def test_where_all_wait_too_long_it_is_told_once() -> None:
+    clock, heard = ManualClock(), Heard()
+    waiting = scheduler(clock=clock, log=heard, longest_wait=10.0)
+    for begun in (0, 100, 200):
+        for ticket in range(begun, begun + 99):
+            waiting.add(piece(ticket))
+        clock.sleep(11.0)
+        waiting.add(piece(begun + 99))  # in time, which ends the row
+        drained(waiting)
+    assert heard.warnings == []
+    for ticket in range(500, 750):
+        waiting.add(piece(ticket))
+    clock.sleep(11.0)
+    drained(waiting)
+    ((event, fields),) = heard.warnings
+    assert "largest_cost" in event
+    assert fields["longest_wait"] == 10.0
 
 
 def test_rows_are_kept_for_short_texts_and_long_ones_take_the_others() -> None:
