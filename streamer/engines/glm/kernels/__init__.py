@@ -1,10 +1,11 @@
-"""What one decode step of the LLM does between its matrix products, as few kernels as can be.
+"""What a decode step of the LLM, or a stretch of an input, does between its matrix products, as few kernels as can be.
 
-base.py                the interface of a step, and the scratch memory that it works in
+base.py                the interface of a step and of a stretch of an input, and the scratch memory that a step works in
 plain.py               in torch, for a CPU, and to compare with
 triton_step.py         the same on an NVIDIA GPU, of these kernels:
 triton_attention.py    attention over live keys alone, in a fixed split
-triton_rotation.py     rotary positions, and the new key and value into the cache
+triton_stretch.py      the same of many positions of one row, each over those before it
+triton_rotation.py     rotary positions, and new keys and values into the cache
 triton_swiglu.py       the gated half of the feed-forward network
 triton_norm.py         a sum and its RMS norm
 

@@ -1,14 +1,15 @@
-"""The interface of a decode step's kernels.
+"""The interface of the kernels of a decode step, and of a stretch of an input.
 
 A layer of the LLM is, with R rows of which each stands at a position of its own:
 
     add_rms_norm → linear → rotate_and_store → decode_attention → linear → add_rms_norm → linear → swiglu → linear
 
-and the sum that its end leaves open is the next layer's first (or the last norm's).
+and the sum that its end leaves open is the next layer's first (or the last norm's). Of T positions of one row, one
+behind the other, it is the same with rotate_and_store_stretch and stretch_attention.
 
 What all of it promises: a row's bits depend on this row's numbers and position alone; shapes are the same at every
-step; nothing is asked of the device, so that a step can be captured as a CUDA graph, once it has run outside of one.
-Tensors are contiguous; outputs are given by the caller and share no memory with inputs.
+step, and of a stretch follow from T; nothing is asked of the device, so that both can be captured as a CUDA graph, once
+they have run outside of one. Tensors are contiguous; outputs are given by the caller and share no memory with inputs.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ import torch
 from torch import Tensor
 
 from streamer.engines.glm.llm.cache import BLOCK
+
+STRETCH_TILE = 32
+"""Queries that a program of `stretch_attention` computes, whatever the stretch: a part of what the bits depend on."""
 
 
 class Scratch(NamedTuple):
@@ -75,6 +79,33 @@ class StepKernels(Protocol):
 
         Keys are read in blocks of `cache.BLOCK`; what each gives is added up in their order, in float32. Source for
         joining them: T. Dao et al., "FlashAttention", 2022; "Flash-Decoding", 2023.
+        """
+
+    def rotate_and_store_stretch(
+        self,
+        projected: Tensor,
+        cosine: Tensor,
+        sine: Tensor,
+        place: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        queries: Tensor,
+    ) -> None:
+        """As `rotate_and_store`, of T positions of one row.
+
+        `place`: [3] int64 on the device: the row, the position of the first, and how many of the T are live. What is
+        behind them is padding: nothing of it is written to the cache, and its queries mean nothing. Begin + T is at
+        most P. `projected`: [T, (H + 2 K) * D]. `queries`: [T, H, D], out.
+        """
+
+    def stretch_attention(self, queries: Tensor, keys: Tensor, values: Tensor, place: Tensor, out: Tensor) -> None:
+        """softmax(q k) v of each position over the row's keys up to it; zero of padding.
+
+        `queries`: [T, H, D], turned and scaled, T a multiple of STRETCH_TILE. `place`: as above. `keys`, `values`:
+        [R, K, P, D], whose numbers behind the live positions are finite. `out`: [T, H * D].
+
+        Keys are read in blocks of one size from the row's first on, and what each gives is added up in their order, in
+        float32. Source: as of `decode_attention`.
         """
 
     def swiglu(self, gate_up: Tensor, out: Tensor) -> None:

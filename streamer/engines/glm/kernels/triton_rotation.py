@@ -1,4 +1,5 @@
-"""Rotary positions, and the step's own key and value into the cache, a row in a program."""
+"""Rotary positions, and new keys and values into the cache: a program for a row of a step, or a position of a
+stretch."""
 
 from __future__ import annotations
 
@@ -20,12 +21,42 @@ def rotate_and_store(
 ) -> Launch:
     """`projected`: [R, (H + 2 K) * D]. `cosine`, `sine`: [at least P, D / 2] float32. `positions`: [R]. `keys`,
     `values`: [R, K, P, D]. `queries`: [R, H, D]. D is a power of two."""
-    rows, heads, head = queries.shape
-    shared, length = keys.shape[1], keys.shape[2]
+    check(positions, "positions", len(keys))
+    check(queries, "queries", len(keys), *queries.shape[1:])
+    return _launch(projected, cosine, sine, positions, keys, values, queries, stretch=False)
+
+
+def rotate_and_store_stretch(
+    projected: Tensor,
+    cosine: Tensor,
+    sine: Tensor,
+    place: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    queries: Tensor,
+) -> Launch:
+    """`projected`: [T, (H + 2 K) * D]. `place`: [3], the row, the first position, the live ones. `queries`: [T, H, D].
+    The rest as above."""
+    check(place, "place", 3)
+    return _launch(projected, cosine, sine, place, keys, values, queries, stretch=True)
+
+
+def _launch(
+    projected: Tensor,
+    cosine: Tensor,
+    sine: Tensor,
+    positions: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    queries: Tensor,
+    *,
+    stretch: bool,
+) -> Launch:
+    count, heads, head = queries.shape
+    rows, shared, length, _ = keys.shape
     every = heads + 2 * shared
-    check(projected, "projected", rows, every * head)
-    check(positions, "positions", rows)
-    check(queries, "queries", rows, heads, head)
+    check(projected, "projected", count, every * head)
+    check(queries, "queries", count, heads, head)
     for name, tensor in (("keys", keys), ("values", values)):
         check(tensor, name, rows, shared, length, head)
     for name, tensor in (("cosine", cosine), ("sine", sine)):
@@ -37,10 +68,11 @@ def rotate_and_store(
         "LENGTH": length,
         "TILE": power_of_two(every),
         "SCALE": head**-0.5,
+        "STRETCH": stretch,
     }
     tensors = projected, cosine, sine, positions, keys, values, queries
     # Each product rounded by itself, as torch rounds them: the same bits as in plain.py.
-    return Launch(_rotate_and_store, (rows,), tensors, constants, contracted=False)
+    return Launch(_rotate_and_store, (count,), tensors, constants, contracted=False)
 
 
 @kernel
@@ -58,13 +90,21 @@ def _rotate_and_store(
     LENGTH: tl.constexpr,
     TILE: tl.constexpr,
     SCALE: tl.constexpr,
+    STRETCH: tl.constexpr,
 ) -> None:
-    row = tl.program_id(0).to(tl.int64)
-    position = tl.load(positions + row).to(tl.int64)
+    number = tl.program_id(0).to(tl.int64)
+    if STRETCH:
+        row = tl.load(positions).to(tl.int64)
+        begin = tl.load(positions + 1).to(tl.int64)
+        live = tl.load(positions + 2).to(tl.int64)
+        position = tl.where(number < live, begin + number, -1)
+    else:
+        row = number
+        position = tl.load(positions + number).to(tl.int64)
     taken = position >= 0
     heads, halves = tl.arange(0, TILE)[:, None], tl.arange(0, HALF)[None, :]
     inside = (heads < HEADS + 2 * SHARED) & (halves < HALF)
-    source = projected + (row * (HEADS + 2 * SHARED) + heads) * 2 * HALF + halves
+    source = projected + (number * (HEADS + 2 * SHARED) + heads) * 2 * HALF + halves
     left, right = tl.load(source, mask=inside), tl.load(source + HALF, mask=inside)
     cos = tl.load(cosine + position * HALF + halves, mask=taken & (halves < HALF), other=0.0)
     sin = tl.load(sine + position * HALF + halves, mask=taken & (halves < HALF), other=0.0)
@@ -72,7 +112,7 @@ def _rotate_and_store(
     turned_left = wide_left * cos - wide_right * sin
     turned_right = wide_right * cos + wide_left * sin
 
-    query = queries + (row * HEADS + heads) * 2 * HALF + halves
+    query = queries + (number * HEADS + heads) * 2 * HALF + halves
     is_query = inside & (heads < HEADS)
     tl.store(query, (turned_left * SCALE).to(queries.dtype.element_ty), mask=is_query)
     tl.store(query + HALF, (turned_right * SCALE).to(queries.dtype.element_ty), mask=is_query)

@@ -16,6 +16,7 @@ from streamer.engines.glm.kernels.triton_step import TritonKernels
 from tests.engines.glm.kernels import interpreter
 from tests.engines.glm.kernels.contract import AttentionContract, NormContract, RotationContract, SwigluContract
 from tests.engines.glm.kernels.contract_draws import DrawsContract
+from tests.engines.glm.kernels.contract_stretch import StretchContract
 
 interpreter.mend()
 
@@ -51,6 +52,10 @@ class TestSwiglu(_Interpreted, SwigluContract):
 
 class TestNorm(_Interpreted, NormContract):
     pass
+
+
+class TestStretch(_Interpreted, StretchContract):
+    garbage = torch.nan
 
 
 class TestDraws(_Interpreted, DrawsContract):

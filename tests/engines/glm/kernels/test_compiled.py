@@ -25,6 +25,7 @@ from streamer.engines.glm.kernels import (  # noqa: E402
     triton_draw,
     triton_norm,
     triton_rotation,
+    triton_stretch,
     triton_swiglu,
 )
 from streamer.engines.glm.kernels.launch import Launch  # noqa: E402
@@ -37,7 +38,7 @@ _SHARED_MEMORY = 227 * 1024
 _NAMES = {torch.float32: "*fp32", torch.bfloat16: "*bf16", torch.int64: "*i64"}
 _NAMES |= {torch.float64: "*fp64", torch.bool: "*i1"}
 _ROWS, _HEADS, _SHARED, _HEAD, _POSITIONS, _HIDDEN, _INNER = 128, 16, 4, 128, 4096, 2048, 6144
-_COLUMNS, _CANDIDATES = 32_769, 25
+_COLUMNS, _CANDIDATES, _LENGTH = 32_769, 25, 256
 
 
 def _launches(dtype: torch.dtype) -> Iterator[Launch]:
@@ -57,6 +58,20 @@ def _launches(dtype: torch.dtype) -> Iterator[Launch]:
     yield triton_norm.add_rms_norm(hidden, hidden, tensor(_HIDDEN), 1e-5, hidden)
     last = tensor(_ROWS, _HIDDEN, of=torch.float32)
     yield triton_norm.add_rms_norm(hidden, None, tensor(_HIDDEN, of=torch.float32), 1e-5, last)
+
+
+def _stretch(dtype: torch.dtype) -> Iterator[Launch]:
+    """What a stretch starts of its own."""
+
+    def tensor(*shape: int, of: torch.dtype = dtype) -> Tensor:
+        return torch.empty(shape, dtype=of, device="meta")
+
+    place, cache = tensor(3, of=torch.int64), tensor(_ROWS, _SHARED, _POSITIONS, _HEAD)
+    queries = tensor(_LENGTH, _HEADS, _HEAD)
+    angles = tensor(_POSITIONS, _HEAD // 2, of=torch.float32)
+    joint = tensor(_LENGTH, (_HEADS + 2 * _SHARED) * _HEAD)
+    yield triton_rotation.rotate_and_store_stretch(joint, angles, angles, place, cache, cache, queries)
+    yield triton_stretch.stretch_attention(queries, cache, cache, place, tensor(_LENGTH, _HEADS * _HEAD))
 
 
 def _draws() -> Iterator[Launch]:
@@ -93,8 +108,18 @@ def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
 def test_every_kernel_becomes_machine_code(dtype: torch.dtype) -> None:
     compiled = {launch.kernel.jit.__name__: _compiled(launch) for launch in _launches(dtype)}
-    # Keys and values are fetched while others are computed with, in bfloat16 by tensor cores.
-    attention = compiled["_see_block"].asm["ptx"]
+    _is_fed_beside_computing(compiled["_see_block"], dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+def test_the_kernels_of_a_stretch_become_machine_code(dtype: torch.dtype) -> None:
+    compiled = {launch.kernel.jit.__name__: _compiled(launch) for launch in _stretch(dtype)}
+    _is_fed_beside_computing(compiled["_stretch_attention"], dtype)
+
+
+def _is_fed_beside_computing(compiled: Any, dtype: torch.dtype) -> None:
+    """Keys and values are fetched while others are computed with, in bfloat16 by tensor cores."""
+    attention = compiled.asm["ptx"]
     assert "cp.async" in attention
     assert ("mma.sync" in attention) == (dtype == torch.bfloat16)
     assert "tf32" not in attention

@@ -20,6 +20,7 @@ from tests.engines.glm.kernels.contract import (
     SwigluContract,
 )
 from tests.engines.glm.kernels.contract_draws import DrawsContract
+from tests.engines.glm.kernels.contract_stretch import StretchContract
 from tests.engines.glm.kernels.numbers import Cached, Drawn, angles
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -54,6 +55,11 @@ class TestSwiglu(_Cuda, SwigluContract):
 
 class TestNorm(_Cuda, NormContract):
     pass
+
+
+class TestStretch(_Cuda, StretchContract):
+    sizes: Mapping[str, int] = {"heads": 16, "shared": 4, "head": 128}
+    garbage = torch.nan
 
 
 class TestDraws(_Cuda, DrawsContract):

@@ -12,6 +12,7 @@ from streamer.engines.glm.kernels.plain import PlainKernels
 from streamer.engines.glm.kernels.plain_draws import PlainDraws
 from tests.engines.glm.kernels.contract import AttentionContract, NormContract, RotationContract, SwigluContract
 from tests.engines.glm.kernels.contract_draws import DrawsContract
+from tests.engines.glm.kernels.contract_stretch import StretchContract
 
 
 class _Plain:
@@ -37,6 +38,10 @@ class TestSwiglu(_Plain, SwigluContract):
 
 
 class TestNorm(_Plain, NormContract):
+    pass
+
+
+class TestStretch(_Plain, StretchContract):
     pass
 
 
