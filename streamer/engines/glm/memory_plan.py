@@ -27,7 +27,7 @@ FRAMES = 4096
 STEPS = 10
 """Of the flow (flow/run.py), whose adaptations are found for all at once."""
 STRETCH = 256
-"""Of an input of the LLM, computed at once (llm/decoder.py)."""
+"""Of an input of the LLM, computed at once (llm/stretches.py)."""
 _FLOAT = 4
 _WIDTHS = {"fp32": 4, "tf32": 4, "bf16": 2}
 """Bytes of a number."""
@@ -85,7 +85,7 @@ def plan(settings: Glm, sizes: Sizes, *, gpu: bool) -> Plan:
     parts = (
         Part("LLM weights", llm_weights(settings, sizes.llm, sizes.columns)),
         Part("LLM keys and values", keys_and_values(settings, sizes.llm)),
-        Part("LLM at work", _llm_work(settings, sizes.llm, sizes.columns)),
+        Part("LLM at work", _llm_work(settings, sizes.llm, sizes.columns, gpu=gpu)),
         Part("flow weights", flow_weights(settings, flow)),
         Part("flow at work", _flow_held(settings, flow, gpu=gpu) + _flow_step(settings, flow, gpu=gpu)),
         Part("vocoder weights", vocoder_weights(sizes.vocoder)),
@@ -127,12 +127,30 @@ def keys_and_values(settings: Glm, llm: LlamaConfig) -> int:
     return numbers * _WIDTHS[settings.llm_precision]
 
 
-def _llm_work(settings: Glm, llm: LlamaConfig, columns: int) -> int:
-    """A stretch of an input, and a step: scores over all positions, logits and their sorting."""
+def _llm_work(settings: Glm, llm: LlamaConfig, columns: int, *, gpu: bool) -> int:
+    """A stretch of an input, and a step: scores over all positions, logits and their sorting. A GPU keeps what
+    stretches are computed in; their graphs share the memory of the longest, and of the step."""
+    held = stretch_rooms(settings, llm) if gpu else 0
+    step = settings.rows * (_scores(settings, llm) + 12 * columns * _FLOAT)
+    return held + stretch_work(settings, llm) + step
+
+
+def stretch_rooms(settings: Glm, llm: LlamaConfig) -> int:
+    """As llm/rooms.py has them: residual and norm, queries and what attention makes, the activation."""
+    position = 2 * llm.hidden_size + 2 * llm.num_attention_heads * llm.head + llm.intermediate_size
+    return STRETCH * position * _WIDTHS[settings.llm_precision]
+
+
+def stretch_work(settings: Glm, llm: LlamaConfig) -> int:
+    """What lives at most within a stretch, beside its rooms. Only torch's kernels put scores down."""
     width, hidden, inner = _WIDTHS[settings.llm_precision], llm.hidden_size, llm.intermediate_size
-    scores = 3 * llm.num_attention_heads * settings.positions * _FLOAT
-    stretch = STRETCH * (4 * hidden * width + 2 * inner * width + 4 * inner * _FLOAT + scores)
-    return stretch + settings.rows * (scores + 12 * columns * _FLOAT)
+    layer = 4 * hidden * width + 2 * inner * width + 4 * inner * _FLOAT
+    return STRETCH * (layer + _scores(settings, llm))
+
+
+def _scores(settings: Glm, llm: LlamaConfig) -> int:
+    """Of one position."""
+    return 3 * llm.num_attention_heads * settings.positions * _FLOAT
 
 
 # Flow

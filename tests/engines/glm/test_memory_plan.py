@@ -26,8 +26,8 @@ from streamer.engines.glm.flow.run import STEPS, FlowRun
 from streamer.engines.glm.llm.audio import columns_of
 from streamer.engines.glm.llm.cache import BLOCK, KvCache
 from streamer.engines.glm.llm.config import LlamaConfig
-from streamer.engines.glm.llm.decoder import STRETCH
 from streamer.engines.glm.llm.llama import Llama
+from streamer.engines.glm.llm.stretches import STRETCH, Stretches
 from streamer.engines.glm.memory_plan import Sizes, plan, remedies
 from streamer.engines.glm.memory_room import sizes_of
 from streamer.engines.glm.synthesizer import GlmSynthesizer
@@ -38,6 +38,7 @@ from streamer.engines.glm.voice.transformer import Encoder
 from streamer.settings import Glm
 from tests.engines.glm.golden import TINY
 from tests.engines.glm.held import most_alive, numbers, the
+from tests.engines.glm.llm.models import BF16, FP32, WIDE, seeded
 from tests.engines.glm.speaking import open_here, settings
 
 OFFICIAL = Sizes(
@@ -97,6 +98,25 @@ def test_it_needs_no_torch() -> None:
 
 
 # What a batch takes on its way: bounds that hold, and are no multiple of it
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_stretch_of_an_input(precision: str) -> None:
+    """By torch's kernels, which take more than Triton's, and as a CPU computes it."""
+    positions = 8 * STRETCH
+    profile = Glm.model_validate({"llm_precision": precision, "positions": positions})
+    model = seeded(WIDE | {"num_hidden_layers": 2}, {"fp32": FP32, "bf16": BF16}[precision])
+    cache, ids = model.cache(1, positions), torch.zeros(STRETCH, dtype=torch.int64)
+    stretches = Stretches(model, cache)
+    assert numbers(stretches) - numbers([model, cache]) == memory_plan.stretch_rooms(profile, model.config)
+    bound, begin = memory_plan.stretch_work(profile, model.config), positions - STRETCH
+    assert bound / 3 < most_alive(lambda: stretches.fill(ids, 0, begin)) < bound
+    assert most_alive(lambda: model.prefill(ids, cache, 0, begin)) < bound
+
+
+def test_a_gpu_keeps_the_rooms_of_its_stretches() -> None:
+    more = planned(FULL, OFFICIAL, "LLM at work", gpu=True) - planned(FULL, OFFICIAL, "LLM at work")
+    assert more == memory_plan.stretch_rooms(FULL, OFFICIAL.llm) > 0
 
 
 @pytest.mark.parametrize(

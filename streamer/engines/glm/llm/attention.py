@@ -1,4 +1,4 @@
-"""Attention of one layer over an input. Decoding is in step.py."""
+"""Attention of one layer over an input, in torch's operations. Decoding is in step.py, a GPU's way in stretches.py."""
 
 from __future__ import annotations
 

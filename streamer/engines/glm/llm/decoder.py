@@ -3,8 +3,9 @@
 A row is computed in shapes that follow from itself: its input in stretches that are cut by its own length, its tokens
 in steps of always all rows, of which the empty ones compute for nobody. So what shares the batch changes no bit.
 
-What a step needs lies on the device. On a GPU it is one captured graph, and the next one is launched before the host
-has looked at what the last one drew: the host is a step behind, and the device knows by itself who has ended.
+What a step needs lies on the device. On a GPU it is one captured graph, and so is a stretch of an input; the next step
+is launched before the host has looked at what the last one drew: the host is a step behind, and the device knows by
+itself who has ended.
 """
 
 from __future__ import annotations
@@ -23,13 +24,9 @@ from streamer.engines.glm.llm.llama import Llama
 from streamer.engines.glm.llm.rows import SPOILED, Rows
 from streamer.engines.glm.llm.sampling import Sampling
 from streamer.engines.glm.llm.step import DecodeStep
-from streamer.engines.glm.shapes import computed_length
+from streamer.engines.glm.llm.stretches import STRETCH, Stretches
 from streamer.engines.glm.transfers import Arrival, host_room, sent
 from streamer.errors import EngineError
-
-STRETCH = 256
-"""Positions of an input that are computed at once, between two tokens of those who speak already. A part of what the
-bits depend on."""
 
 
 class _Occupant:
@@ -69,8 +66,13 @@ class Decoder:
         self._choices = Choices(rows, positions, model.columns.ids, model.config.vocab_size, model.device)
         self._state = Rows(rows, model.columns, model.device)
         self._drawn = torch.zeros(rows, dtype=torch.int64, device=model.device)
-        self._captured = Captured(self._compute, model.device)
-        self._behind = 1 if model.device.type == "cuda" else 0
+        on_gpu = model.device.type == "cuda"
+        # Steps and stretches run on one stream, one after the other.
+        pool = torch.cuda.graph_pool_handle() if on_gpu else None
+        self._captured = Captured(self._compute, model.device, pool)
+        self._stretches = Stretches(model, self._cache, pool) if on_gpu else None
+        """None where inputs are computed just as long as they are."""
+        self._behind = 1 if on_gpu else 0
         """Steps that may be under way while the host goes on."""
         self._free = list(range(rows))
         self._filling: deque[int] = deque()
@@ -165,12 +167,12 @@ class Decoder:
         return {}
 
     def _stretch(self, row: int, occupant: _Occupant) -> None:
-        """What lies behind the input, where it is padded, is overwritten before anything reads it."""
         known, count = occupant.known, min(occupant.left, STRETCH)
-        length = computed_length(count, self._model.device)
-        ids = torch.zeros(min(length, self._cache.positions - known), dtype=torch.int64)
-        ids[:count] = torch.tensor(occupant.job.ids[known : known + count])
-        self._model.prefill(sent(ids, self._model.device), self._cache, row, known)
+        ids = torch.tensor(occupant.job.ids[known : known + count])
+        if self._stretches is None:
+            self._model.prefill(sent(ids, self._model.device), self._cache, row, known)
+        else:
+            self._stretches.fill(ids, row, known)
         occupant.known += count
 
     def _launch(self) -> None:

@@ -22,7 +22,8 @@ from streamer.errors import CheckpointError, EngineError
 
 
 class Llama:
-    """Weights, and a pass of an input over them (of a token: step.py). What rows hold is in a `KvCache`."""
+    """Weights, and a pass of an input over them (of a token: step.py; of an input on a GPU: stretches.py). What rows
+    hold is in a `KvCache`."""
 
     def __init__(self, config: LlamaConfig, columns: Columns, device: torch.device, dtype: torch.dtype) -> None:
         """The weights are yet to be given. `columns`: of the logits."""

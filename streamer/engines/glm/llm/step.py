@@ -13,6 +13,7 @@ from streamer.engines.glm.kernels.opening import open_kernels
 from streamer.engines.glm.llm.cache import KvCache
 from streamer.engines.glm.llm.llama import Llama
 from streamer.engines.glm.llm.products import multiplied
+from streamer.engines.glm.llm.rooms import Rooms
 
 
 class DecodeStep:
@@ -23,16 +24,9 @@ class DecodeStep:
         self._kernels = open_kernels(model.device, model.config.head)
         self._angles = model.angles(cache.positions)
         config, rows, device = model.config, cache.rows, model.device
-        heads, hidden = config.num_attention_heads, config.hidden_size
-
-        def room(*shape: int, dtype: torch.dtype = model.dtype) -> Tensor:
-            return torch.zeros(rows, *shape, dtype=dtype, device=device)
-
-        self._residual, self._normed = room(hidden), room(hidden)
-        self._queries, self._seen = room(heads, config.head), room(heads * config.head)
-        self._opened = room(config.intermediate_size)
-        self._final = room(hidden, dtype=torch.float32)
-        self._scratch = Scratch.of(rows, heads, cache.positions, config.head, device)
+        self._rooms = Rooms.of(model, self._kernels, rows)
+        self._final = torch.zeros(rows, config.hidden_size, dtype=torch.float32, device=device)
+        self._scratch = Scratch.of(rows, config.num_attention_heads, cache.positions, config.head, device)
 
     def run(self, ids: Tensor, positions: Tensor) -> Tensor:
         """One id of every row at its position, both [R] int64 → logits [R, columns] float32.
@@ -43,20 +37,16 @@ class DecodeStep:
 
     def final(self, ids: Tensor, positions: Tensor) -> Tensor:
         """What the logits are made of, behind the last norm: [R, hidden] float32, until the next call."""
-        kernels, residual, normed = self._kernels, self._residual, self._normed
-        epsilon = self._model.config.rms_norm_eps
-        torch.index_select(self._model.embedding, 0, ids, out=residual)
+        kernels, rooms = self._kernels, self._rooms
         cosine, sine = (part.squeeze(1) for part in self._angles)
+        rooms.enter(ids)
         left_open: Tensor | None = None
         for number, layer in enumerate(self._model.layers):
             keys, values = self._cache.layer(number)
-            kernels.add_rms_norm(residual, left_open, layer.before_attention, epsilon, normed)
-            projected = multiplied(normed, layer.attention.joint)
-            kernels.rotate_and_store(projected, cosine, sine, positions, keys, values, self._queries)
-            kernels.decode_attention(self._queries, keys, values, positions, self._scratch, self._seen)
-            seen = multiplied(self._seen, layer.attention.output)
-            kernels.add_rms_norm(residual, seen, layer.before_gate, epsilon, normed)
-            kernels.swiglu(multiplied(normed, layer.gate_up), self._opened)
-            left_open = multiplied(self._opened, layer.down)
-        kernels.add_rms_norm(residual, left_open, self._model.norm, epsilon, self._final)
+            projected = rooms.projected(layer, left_open)
+            kernels.rotate_and_store(projected, cosine, sine, positions, keys, values, rooms.queries)
+            kernels.decode_attention(rooms.queries, keys, values, positions, self._scratch, rooms.seen)
+            left_open = rooms.left_open(layer)
+        epsilon = self._model.config.rms_norm_eps
+        kernels.add_rms_norm(rooms.residual, left_open, self._model.norm, epsilon, self._final)
         return self._final

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from streamer.engines.glm.llm.audio import Columns, columns_of
 from streamer.engines.glm.llm.config import LlamaConfig
+from streamer.engines.glm.llm.decoder import Decoder
+from streamer.engines.glm.llm.job import DecoderJob
 from streamer.engines.glm.llm.llama import Llama
 from tests.engines.glm.golden import TINY, document
 
@@ -64,13 +66,16 @@ def golden(special: Special = SPEECH, dtype: torch.dtype = FP32) -> Llama:
     return Llama.open(TINY, CPU, dtype, special)
 
 
-def seeded(sizes: dict[str, Any], dtype: torch.dtype, columns: Columns | None = None) -> Llama:
-    """Random weights, of which every tensor matters."""
-    model = Llama(LlamaConfig(**sizes), columns or columns_of(SMALL), CPU, dtype)
+def seeded(
+    sizes: dict[str, Any], dtype: torch.dtype, columns: Columns | None = None, device: torch.device = CPU
+) -> Llama:
+    """Random weights, of which every tensor matters; on every device the same."""
+    model = Llama(LlamaConfig(**sizes), columns or columns_of(SMALL), device, dtype)
     generator = torch.Generator().manual_seed(0)
 
     def draw(weight: Tensor, scale: float, around: float = 0.0) -> None:
-        weight.uniform_(around - scale, around + scale, generator=generator)
+        drawn = torch.empty(weight.shape, dtype=weight.dtype)
+        weight.copy_(drawn.uniform_(around - scale, around + scale, generator=generator))
 
     draw(model.embedding, 1.7)
     draw(model.norm, 0.2, around=1.0)
@@ -91,3 +96,14 @@ def some_ids(count: int, seed: int, vocabulary: int = 300) -> list[int]:
 def same(left: Sequence[Tensor], right: Sequence[Tensor]) -> bool:
     """Bit by bit."""
     return len(left) == len(right) and all(torch.equal(one, other) for one, other in zip(left, right, strict=True))
+
+
+def spoken(decoder: Decoder, jobs: Sequence[DecoderJob]) -> list[list[int] | None]:
+    """What each speaks, all of them together as far as there are rows."""
+    waiting, rows, ended = list(enumerate(jobs)), dict[int, int](), dict[int, list[int] | None]()
+    while waiting or rows:
+        while waiting and decoder.free:
+            number, job = waiting.pop(0)
+            rows[decoder.begin(job)] = number
+        ended |= {rows.pop(row): tokens for row, tokens in decoder.step().items()}
+    return [ended[number] for number in range(len(jobs))]
