@@ -39,6 +39,8 @@ _VOCOS_FRAME = 160_000
 """Bytes of work a frame at 32 kHz. A guess: its script's sizes are not known, the published Vocos was reckoned with."""
 _LIBRARIES = 512 << 20
 """What cuBLAS and cuDNN take for themselves on a GPU. A guess, not measured yet."""
+_GRAPH = 8 << 20
+"""What the driver keeps for a captured graph of some hundred kernels. A guess, not measured yet."""
 
 
 class Sizes(NamedTuple):
@@ -92,8 +94,14 @@ def plan(settings: Glm, sizes: Sizes, *, gpu: bool) -> Plan:
         Part("vocoder at work", vocoder),
         Part("voice encoder", voice_weights(voice) + _voice_work(voice)),
     )
-    beside = Part("GPU libraries", _LIBRARIES) if gpu else Part("speaker encoder", sizes.speaker)
-    return Plan((*parts, beside))
+    if not gpu:
+        return Plan((*parts, Part("speaker encoder", sizes.speaker)))
+    return Plan((*parts, Part("captured graphs", _graphs() * _GRAPH), Part("GPU libraries", _LIBRARIES)))
+
+
+def _graphs() -> int:
+    """The LLM's step, its stretches by their lengths, and every batch of flow and vocoder."""
+    return 1 + len(buckets(STRETCH)) + 2 * len(buckets(FRAMES))
 
 
 def _batches(rows: int) -> list[tuple[int, int]]:
