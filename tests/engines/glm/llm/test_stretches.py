@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from streamer.engines.glm.draws import CounterDraws, ReferenceDraws
+from streamer.engines.glm.llm.audio import columns_of
 from streamer.engines.glm.llm.cache import KvCache
+from streamer.engines.glm.llm.config import LlamaConfig
 from streamer.engines.glm.llm.decoder import Decoder
 from streamer.engines.glm.llm.job import DecoderJob
 from streamer.engines.glm.llm.llama import Llama
@@ -22,6 +24,7 @@ from tests.engines.glm.llm.models import (
     BF16,
     FP32,
     SIZES,
+    SMALL,
     golden,
     seeded,
     some_ids,
@@ -116,6 +119,15 @@ def test_a_stretch_is_padded_by_its_own_length(monkeypatch: pytest.MonkeyPatch, 
     for row, length in enumerate((1, 33, 600)):
         _fill(stretches.fill, some_ids(length, row), row)
     assert lengths == [32, 64, STRETCH, STRETCH, 96]
+
+
+def test_nothing_is_asked_of_the_device() -> None:
+    """Or else no graph could be captured. A tensor on this device has no numbers that it could tell."""
+    model = Llama(LlamaConfig(**SIZES), columns_of(SMALL), torch.device("meta"), FP32)
+    stretches = Stretches(model, model.cache(_ROWS, _POSITIONS))
+    _fill(stretches.fill, some_ids(STRETCH + 40, 1), 1)
+    with pytest.raises(RuntimeError, match="meta"):
+        stretches._given[0].item()
 
 
 def test_a_step_goes_on_where_the_last_stretch_ends() -> None:
