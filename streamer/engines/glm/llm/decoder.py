@@ -129,6 +129,7 @@ class Decoder:
             raise EngineError(f"row {row} of the decoder is empty")
         with torch.inference_mode():
             self._leave(row)
+            self._cache.clear(row)  # what it holds may be no number, which nobody has seen yet
 
     def _check(self, job: DecoderJob) -> None:
         vocabulary = self._model.config.vocab_size

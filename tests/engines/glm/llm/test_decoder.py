@@ -214,6 +214,20 @@ def test_numbers_that_are_none_end_their_row_alone_and_leave_nothing_behind() ->
         assert [ended[row] for row in rows] == expected
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_who_is_dropped_leaves_no_such_numbers_either(steps: int) -> None:
+    model = seeded(SIZES, FP32)
+    decoder, spoiled = Decoder(model, 1, 1024, ras), 250
+    expected = _run(decoder, _job(minimum=6))
+    model.embedding[spoiled] = torch.nan
+    row = decoder.begin(_job()._replace(ids=[spoiled] * 600))
+    for _ in range(steps):
+        assert decoder.step() == {}
+    decoder.drop(row)
+    model.embedding[spoiled] = seeded(SIZES, FP32).embedding[spoiled]
+    assert _run(decoder, _job(minimum=6)) == expected
+
+
 def test_an_input_is_computed_by_stretches_while_others_speak(decoder: Decoder) -> None:
     speaks = decoder.begin(_job(minimum=2, maximum=2))
     long = decoder.begin(_job(1, length=290, minimum=3, maximum=3))
