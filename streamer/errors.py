@@ -165,6 +165,10 @@ class EngineError(StreamerError):
     pass
 
 
+class EngineGone(EngineError):
+    """An open engine cannot speak anything any more: whoever runs it is to end, and may be started again."""
+
+
 class CheckpointError(EngineError):
     """Names the file, the tensor where it is one, and the remedy."""
 

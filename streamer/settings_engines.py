@@ -98,7 +98,7 @@ class Glm(Section):
     draws: Literal["counter", "reference"] = "counter"
     """`reference` draws as the public code does, one CPU generator a segment: for comparisons."""
     step_limit: Seconds = 120.0
-    """Seconds after which a step counts as stuck."""
+    """Seconds after which a step counts as stuck, or a text in the process that cuts texts."""
     schedule: Schedule = Schedule()
 
     @field_validator("device")

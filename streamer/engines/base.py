@@ -132,7 +132,10 @@ class Synthesizer(Protocol):
     def submit(self, utterance: Utterance) -> Ticket: ...
 
     def step(self) -> list[Speech | Failure]:
-        """Advance every stage once; what finished. Returns soon when nothing did; never blocks over the step limit."""
+        """Advance every stage once; what finished. Returns soon when nothing did; never blocks over the step limit.
+
+        Errors: EngineGone, where nothing that is submitted would ever be spoken.
+        """
         ...
 
     def cancel(self, ticket: Ticket) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from streamer.clock import Clock
 from streamer.engines.base import Failure, Profile, Speech, Synthesizer, Ticket
-from streamer.errors import EngineError
+from streamer.errors import EngineError, EngineGone
 from streamer.worker.task import Task
 
 _IDLE = 0.5
@@ -90,7 +90,7 @@ class EngineHost:
         return heard
 
     def turn(self) -> bool:
-        """Take what was submitted and advance once. False when there is nothing to do."""
+        """Take what was submitted and advance once. False when there is nothing to do. Errors: EngineGone."""
         if not self._inbox and not self._tasks:
             return False
         try:
@@ -99,6 +99,8 @@ class EngineHost:
             outcomes = self._engine.step() if self._tasks else []
             self.step_began = None
             self.step_seconds += self._clock.monotonic() - began
+        except EngineGone:
+            raise  # it would fail one record after the other
         except Exception as error:  # noqa: BLE001 - whatever an engine raises is its records' failure, not the worker's
             self.step_began = None
             self._break(error)

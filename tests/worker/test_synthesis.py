@@ -7,7 +7,7 @@ import pytest
 
 from streamer.clock import ManualClock, SystemClock
 from streamer.engines.base import Failure, Speech
-from streamer.errors import EngineError
+from streamer.errors import EngineError, EngineGone
 from streamer.worker.synthesis import Broken, EngineHost, EngineThread, Heard, NotSpoken, Spoken
 from tests.worker.builders import ScriptedEngine, task, tenure
 
@@ -96,6 +96,16 @@ def test_an_exception_fails_all_that_was_submitted(host: EngineHost, engine: Scr
     host.submit(tasks)
     host.turn()
     assert [type(one) for one in host.collect()] == [Spoken, Spoken]
+
+
+def test_an_engine_that_is_gone_ends_its_thread_and_fails_nobody(engine: ScriptedEngine) -> None:
+    engine.raises = EngineGone("nothing will be spoken any more")
+    thread = EngineThread(lambda: engine, SystemClock())
+    host = thread.start()
+    host.submit([task("a")])
+    thread._thread.join(_PATIENCE)
+    with pytest.raises(EngineError, match=r"thread ended.*nothing will be spoken"):
+        host.collect()
 
 
 def test_one_that_is_refused_at_once_breaks_alone(host: EngineHost, engine: ScriptedEngine) -> None:

@@ -45,12 +45,14 @@ class ChildProcess(Generic[Frame]):
         return self._process.pid
 
     def post(self, frame: msgspec.Struct) -> None:
-        """Send it, as far as the pipe takes it; `send` does the rest."""
+        """Send it, as far as the pipe takes it; `send` does the rest. One that has ended gets nothing."""
         self._unsent += pack(frame)
         self.send()
 
     def send(self) -> None:
         """Write what the pipe takes."""
+        if self.ended:
+            self._unsent.clear()
         try:
             while self._unsent:
                 del self._unsent[: os.write(self._input, self._unsent)]
@@ -60,8 +62,10 @@ class ChildProcess(Generic[Frame]):
             self.ended = True
 
     def read(self) -> list[Frame]:
-        """What it said since."""
+        """What it said since; of one that has ended nothing."""
         frames: list[Frame] = []
+        if self.ended:
+            return frames
         try:
             while data := os.read(self.output, _CHUNK):
                 frames += self._unpacker.feed(data)
@@ -78,7 +82,8 @@ class ChildProcess(Generic[Frame]):
         return self._nonsense or f"ended with status {status} (a negative one is a signal)"
 
     def kill(self) -> int:
-        """End it; its exit status."""
+        """End it; its exit status. Its descriptors are closed: from now on they may be others'."""
+        self.ended = True
         self._process.kill()
         status = self._process.wait()
         for pipe in self._pipes:

@@ -22,12 +22,19 @@ class _Version(NamedTuple):
     mount: str
     limit: str
     used: str
-    cached: str
-    """In memory.stat: file cache that nobody touched lately."""
+    cached: tuple[str, str]
+    """In memory.stat: file cache, which it takes back, be it in use or not."""
 
 
-_FIRST = _Version("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-_SECOND = _Version("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file")
+_FIRST = _Version(
+    mount="sys/fs/cgroup/memory",
+    limit="memory.limit_in_bytes",
+    used="memory.usage_in_bytes",
+    cached=("total_inactive_file", "total_active_file"),
+)
+_SECOND = _Version(
+    mount="sys/fs/cgroup", limit="memory.max", used="memory.current", cached=("inactive_file", "active_file")
+)
 
 
 def limits(root: Path = Path("/")) -> list[Limit]:
@@ -58,6 +65,6 @@ def _limit(folder: Path, version: _Version) -> Limit | None:
     try:
         total, used = (int((folder / name).read_text(encoding="ascii")) for name in (version.limit, version.used))
         told = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
-        return Limit(total, max(0, total - used + int(told[version.cached])))
+        return Limit(total, max(0, total - used + sum(int(told[name]) for name in version.cached)))
     except (OSError, ValueError, KeyError):
         return None  # it has none (`max`), or does not tell

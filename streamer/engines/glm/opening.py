@@ -13,6 +13,7 @@ from streamer.engines.base import Profile
 from streamer.engines.glm.bounds import BOUNDS
 from streamer.engines.glm.checkpoint.digest import checkpoint_digest
 from streamer.engines.glm.checkpoint.layout import Layout
+from streamer.engines.glm.code import code_digest
 from streamer.engines.glm.draws import CounterDraws, Draws, ReferenceDraws
 from streamer.engines.glm.flow.flow import Flow
 from streamer.engines.glm.gpus import Nvml
@@ -54,7 +55,7 @@ def open_glm(settings: Glm, log: Log | None = None, texts: Texts | None = None) 
     of its own, which dies with the thread that calls this.
 
     Errors: CheckpointError, ConfigurationError (a device that is not there, or whose memory is too small), EngineError
-    (others hold that memory), ImportError.
+    (others hold that memory), ImportError, OSError.
     """
     log = log or logger("warning")
     device = open_device(settings.device)
@@ -66,21 +67,21 @@ def open_glm(settings: Glm, log: Log | None = None, texts: Texts | None = None) 
     exact()
     layout, cache = Layout(Path(settings.checkpoint)), cache_folder(settings.cache)
     special = Tokenizer.open(layout).special
-    texts = texts or _text_process(settings, cache)  # its grammars are read beside the weights
+    texts = texts or _text_process(settings, cache, log)
     try:
         engine = _open(settings, device, layout, special, texts, log)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)  # weights and rooms are there before other streams read them
     except BaseException:
         texts.close()
         raise
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)  # weights and rooms are there before other streams read them
     return engine
 
 
-def _text_process(settings: Glm, cache: Path) -> TextProcess:
-    dictionary = str(settings.dictionary or "")
-    opening = Opening(settings.checkpoint, dictionary, str(cache), settings.phoneme)
-    return TextProcess(opening, settings.step_limit, SystemClock())
+def _text_process(settings: Glm, cache: Path, log: Log) -> TextProcess:
+    code = code_digest(Path(__file__).parent / "text")
+    opening = Opening(settings.checkpoint, str(settings.dictionary or ""), str(cache), settings.phoneme, code)
+    return TextProcess(opening, settings.step_limit, SystemClock(), log)
 
 
 def _open(
@@ -108,7 +109,6 @@ def _open(
     )
     for stage in (flowing, vocoder):
         stage.prepare()
-    texts.ready()
     tell(taken, device, log)
     return GlmSynthesizer(
         Parts(

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from streamer.engines.glm import shapes
+from streamer.engines.glm.code import code_digest, short
 from streamer.settings_engines import Glm
-
-_SHORT = 12
-_SILENT = {"fetching", "tiny", "scheduler.py", "fair_queue.py"}
-"""Folders and files of code that no sound passes through, or which only says whose turn it is."""
 
 
 def revision(settings: Glm, device: torch.device, parts: Mapping[str, str]) -> str:
@@ -33,23 +28,6 @@ def revision(settings: Glm, device: torch.device, parts: Mapping[str, str]) -> s
         "segments": f"{settings.use_cache:d},{settings.pause:g},{settings.cross_fade:g},{settings.phoneme:d}",
     }
     return " ".join(f"{name}={value}" for name, value in facts.items())
-
-
-def short(text: str) -> str:
-    """A digest of it, as the revision shows digests."""
-    return hashlib.sha256(text.encode()).hexdigest()[:_SHORT]
-
-
-@cache
-def code_digest(folder: Path) -> str:
-    """Over every source file of the engine: no version number that somebody must remember to raise."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        inside = path.relative_to(folder)
-        if any(part in _SILENT for part in inside.parts):
-            continue
-        digest.update(inside.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:_SHORT]
 
 
 def _torch(device: torch.device) -> dict[str, str]:

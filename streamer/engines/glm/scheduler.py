@@ -121,7 +121,7 @@ class Scheduler:
 
     def _count(self, *, late: bool) -> None:
         """The rule for the overdue is for the exception. Where it is the rule, somebody should hear of it."""
-        self._late = self._late + 1 if late else 0
+        self._late = self._late + 1 if late and (self._schedule.short_share or self._schedule.fair_sources) else 0
         if self._late == _OFTEN:
             self._log.warning(
                 "all segments wait longer than engine.glm.schedule.longest_wait, so that short_share and fair_sources "

@@ -24,7 +24,7 @@ from streamer.engines.glm.pieces import Job, Piece
 from streamer.engines.glm.stages.base import Stage
 from streamer.engines.glm.text.orders import Answer, Cut, Order, Refused, Texts
 from streamer.engines.glm.voice.encoder import VoiceEncoder
-from streamer.errors import VoiceUnusable
+from streamer.errors import EngineGone, VoiceUnusable
 from streamer.observe.logs import Log
 
 Report = Speech | Failure
@@ -72,10 +72,10 @@ class GlmSynthesizer:
     def submit(self, utterance: Utterance) -> Ticket:
         self._last += 1
         ticket = Ticket(self._last)
-        self._new[ticket] = Job(ticket, utterance)
         prompt = utterance.voice.prompt
         phoneme = self.parts.phoneme if utterance.phoneme is None else utterance.phoneme
         self.parts.texts.ask(Order(ticket, utterance.text, phoneme, "" if prompt is None else prompt.text))
+        self._new[ticket] = Job(ticket, utterance)
         return ticket
 
     @torch.inference_mode()
@@ -83,8 +83,7 @@ class GlmSynthesizer:
         reports: list[Report] = []
         parts = self.parts
         if self._new:
-            nothing_else = not any(stage.busy for stage in self._stages())
-            answer = parts.texts.answer(_NAP if nothing_else else 0.0)
+            answer = self._answer()
             if answer is not None and (failure := self._cut(answer)):
                 reports.append(failure)
         for piece in self._advance(parts.llm, reports):
@@ -117,6 +116,14 @@ class GlmSynthesizer:
     def _forget(self) -> None:
         for ticket in [*self._new, *self._jobs]:
             self.cancel(ticket)
+
+    def _answer(self) -> Answer | None:
+        nothing_else = not any(stage.busy for stage in self._stages())
+        try:
+            return self.parts.texts.answer(_NAP if nothing_else else 0.0)
+        except EngineGone:
+            self._forget()
+            raise
 
     def _cut(self, answer: Answer) -> Report | None:
         """Go on with one whose text is cut; or say why it cannot be spoken."""

@@ -30,7 +30,7 @@ import os, sys
 from streamer.engines.child.tied import frames_output, tie_to_parent
 tie_to_parent(int(sys.argv[1]))
 output = frames_output()
-print("a library's chatter")
+print("a library's chatter", flush=True)
 while data := os.read(0, 1 << 16):
     while data:
         data = data[os.write(output, data):]
@@ -86,9 +86,10 @@ def test_what_it_prints_is_no_frame(start: Start, capfd: pytest.CaptureFixture[s
     child.post(Number(7))
     assert heard(child, 1) == [Number(7)]
     child.kill()
+    assert capfd.readouterr().err == "a library's chatter\n"
 
 
-def test_signals_of_a_terminal_do_not_end_it_and_its_parent_does(start: Start) -> None:
+def test_signals_of_a_terminal_do_not_end_it(start: Start) -> None:
     child = start(ECHO, "0")
     child.post(Number(1))
     heard(child, 1)  # by now it is tied
@@ -114,9 +115,26 @@ def test_why_it_ended(start: Start, program: str, words: str) -> None:
 
 
 def test_what_is_sent_to_a_dead_one_is_no_error_but_its_end(start: Start) -> None:
-    child = start("")
+    child = start("import os, time; os.close(0); time.sleep(60)")  # nothing but the pipe tells that it does not read
     deadline = time.monotonic() + 30
     while not child.ended:
-        child.post(Word("a" * 100_000))
+        child.post(Number(1))
+        time.sleep(0.001)
         assert time.monotonic() < deadline
+    assert child.read() == []
     child.kill()
+
+
+def test_once_it_is_killed_its_descriptors_are_not_touched(start: Start, tmp_path: Path) -> None:
+    child = start(ECHO, "0")
+    child.post(Number(1))
+    heard(child, 1)
+    child.kill()
+    others = [os.open(tmp_path / "others", os.O_RDWR | os.O_CREAT) for _ in range(4)]  # take the numbers that are free
+    child.post(Word("not for them"))
+    child.send()
+    assert child.read() == []
+    assert child.kill() == -signal.SIGKILL
+    assert (tmp_path / "others").read_bytes() == b""
+    for descriptor in others:
+        os.close(descriptor)

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import torch
 
-from streamer.engines.glm.revision import code_digest, revision
+from streamer.engines.glm.code import code_digest
+from streamer.engines.glm.revision import revision
 from tests.engines.contract import speak
 from tests.engines.glm.golden import TINY
 from tests.engines.glm.speaking import open_here, settings, utterance, voice

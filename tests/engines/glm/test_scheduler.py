@@ -52,6 +52,14 @@ def test_who_waited_too_long_goes_first_and_whoever_waits_longest_of_those() -> 
     assert went(waiting, 9) == [4]
 
 
+def test_where_nothing_but_the_order_is_asked_for_nothing_is_told() -> None:
+    clock, heard = ManualClock(), Heard()
+    waiting = scheduler(*map(piece, range(300)), clock=clock, log=heard, longest_wait=1.0, fair_sources=False)
+    clock.sleep(2.0)
+    drained(waiting)
+    assert heard.warnings == []
+
+
 def test_where_all_wait_too_long_it_is_told_once() -> None:
     clock, heard = ManualClock(), Heard()
     waiting = scheduler(clock=clock, log=heard, longest_wait=10.0)

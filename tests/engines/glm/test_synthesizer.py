@@ -17,7 +17,7 @@ from streamer.engines.glm.synthesizer import GlmSynthesizer, Parts
 from streamer.engines.glm.text.desk import TextDesk
 from streamer.engines.glm.text.segment import Segment
 from streamer.engines.glm.voice.encoder import EncodedVoice
-from streamer.errors import VoiceUnusable
+from streamer.errors import EngineGone, VoiceUnusable
 from streamer.voices import PromptSound, Voice
 from tests.engines.glm.speaking import utterance
 from tests.worker.replay.rig import Heard
@@ -286,6 +286,25 @@ def _prepare(text: str) -> Iterator[None]:
     if text == "spoiled":
         raise ValueError(text)
     yield
+
+
+def test_where_no_text_is_cut_any_more_it_says_so_and_forgets_all(
+    stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (spoken,) = stages.together(1)
+    (new,) = stages.submit("two")
+    with monkeypatch.context() as patch:
+        patch.setattr(TextDesk, "answer", _gone)
+        with pytest.raises(EngineGone):
+            stages.engine.step()
+    assert stages.run() == {}
+    for ticket in (spoken, new):
+        stages.engine.cancel(ticket)
+    stages.engine.close()
+
+
+def _gone(desk: TextDesk, wait: float) -> None:
+    raise EngineGone("the text front end cannot be started again")
 
 
 def test_an_error_is_not_laid_to_who_was_cancelled(stages: Stages) -> None:

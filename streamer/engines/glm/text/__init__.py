@@ -9,6 +9,9 @@
     dictionary   replacements, one object a line
     tables       the data that ships in configs/
     tokenizer    tokens, without running what lies in the checkpoint's folder
+    segment      what comes of it
+    orders       what the engine asks of all this; desk takes orders by turns
+    process      the desk in a process of its own, child; frames is what those two say to each other
 
 No torch here. Equal to the public reference wherever tests/golden/text.json has a case; where it is silent, and this
 goes another way, the code says so.

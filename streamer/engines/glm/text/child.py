@@ -17,6 +17,7 @@ import msgspec
 from streamer.engines.child.frames import Unpacker, write
 from streamer.engines.child.tied import frames_output, tie_to_parent
 from streamer.engines.glm.checkpoint.layout import Layout
+from streamer.engines.glm.code import code_digest
 from streamer.engines.glm.text.frames import TO_CHILD, At, Opening, Ready, Unfit
 from streamer.engines.glm.text.orders import Drop, Order
 from streamer.errors import CheckpointError, ConfigurationError, EngineError
@@ -43,6 +44,8 @@ def main() -> None:
 
 
 def _serve(opening: Opening, output: int) -> None:
+    if code_digest(Path(__file__).parent) != opening.code:
+        raise EngineError("streamer was installed anew since this worker started; start it again")
     # Here, so that a library which is not installed can be told.
     from streamer.engines.glm.text.desk import TextDesk
     from streamer.engines.glm.text.front import TextFront

@@ -30,9 +30,6 @@ class TextDesk:
         """Whose turn it is."""
         return next(iter(self._orders), None)
 
-    def ready(self) -> None:
-        """It is."""
-
     def ask(self, order: Order) -> None:
         self._orders[order.ticket] = order
 

@@ -17,6 +17,8 @@ class Opening(msgspec.Struct, frozen=True):
     cache: str
     phoneme: bool
     """Whether its words are read before it says that it is ready."""
+    code: str
+    """Digest of this package, as the engine runs it. Installed anew meanwhile, it would cut under the old revision."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):

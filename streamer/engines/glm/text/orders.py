@@ -62,15 +62,12 @@ class Texts(Protocol):
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the dictionary, `file:line: reason` each; the rest of it is in use."""
 
-    def ready(self) -> None:
-        """Wait until it can cut. Errors: as TextFront.open says; ImportError."""
-
     def ask(self, order: Order) -> None:
         """Take it in. Tickets are never reused."""
 
     def answer(self, wait: float) -> Answer | None:
-        """One that is done, after `wait` seconds at most, or a step of work. Errors: EngineError, where no text will
-        be cut any more."""
+        """One that is done, after `wait` seconds at most, or a step of work. Errors: EngineGone, where no text will be
+        cut any more."""
 
     def drop(self, ticket: int) -> None:
         """No answer comes to that order any more. Unknown ones are ignored."""

@@ -11,7 +11,8 @@ from streamer.clock import Clock
 from streamer.engines.child.process import ChildProcess
 from streamer.engines.glm.text.frames import FROM_CHILD, At, Opening, Ready, Said, Unfit
 from streamer.engines.glm.text.orders import Answer, Cut, Drop, Order, Refused
-from streamer.errors import CheckpointError, ConfigurationError, EngineError
+from streamer.errors import CheckpointError, ConfigurationError, EngineError, EngineGone, StreamerError
+from streamer.observe.logs import Log
 
 
 class TextProcess:
@@ -20,15 +21,24 @@ class TextProcess:
     Where that process ends or hangs, the text that it was at is refused; another one takes over the rest.
     """
 
-    def __init__(self, opening: Opening, limit: float, clock: Clock) -> None:
-        """Returns before it can be used: see `ready`. `limit`: seconds of silence over a text after which it counts as
-        hung."""
-        self._opening, self._limit, self._clock = opening, limit, clock
+    def __init__(self, opening: Opening, limit: float, clock: Clock, log: Log) -> None:
+        """Waits until it can cut; for half a minute where its grammars are to be built. `limit`: seconds of silence
+        over a text after which it counts as hung.
+
+        Errors: CheckpointError, ConfigurationError, EngineError, ImportError, as TextFront.open says; OSError.
+        """
+        self._opening, self._limit, self._clock, self._log = opening, limit, clock, log
         self._orders: dict[int, Order] = {}
         self._answers: deque[Answer] = deque()
-        self._begin()
         self.version = ""
         self.problems: tuple[str, ...] = ()
+        self._begin()
+        try:
+            while not self._ready:
+                self._listen(None)
+        except BaseException:
+            self._child.kill()
+            raise
 
     @property
     def pid(self) -> int:
@@ -40,23 +50,19 @@ class TextProcess:
         """The order that it works on."""
         return self._at
 
-    def ready(self) -> None:
-        """Wait until it can cut; for half a minute where its grammars are to be built.
-
-        Errors: CheckpointError, ConfigurationError, EngineError, ImportError, as TextFront.open says.
-        """
-        while not self._ready:
-            self._listen(None)
-
     def ask(self, order: Order) -> None:
         if not self._orders:
             self._heard = self._clock.monotonic()  # it owed no word until now
-        self._orders[order.ticket] = order
         self._child.post(order)
+        self._orders[order.ticket] = order
 
     def answer(self, wait: float) -> Answer | None:
         if not self._answers:
-            self._listen(wait)
+            try:
+                self._listen(wait)
+            except (StreamerError, ImportError, OSError) as error:
+                self._child.kill()
+                raise EngineGone(f"the text front end cannot be started again: {error}") from error
         return self._answers.popleft() if self._answers else None
 
     def drop(self, ticket: int) -> None:
@@ -70,18 +76,21 @@ class TextProcess:
         self._child.kill()
 
     def _begin(self) -> None:
-        self._child = ChildProcess(
-            "streamer.engines.glm.text.child", FROM_CHILD, msgspec.json.encode(self._opening).decode()
-        )
         self._ready = False
         self._at: int | None = None
         self._heard = self._clock.monotonic()
+        self._child = ChildProcess(
+            "streamer.engines.glm.text.child", FROM_CHILD, msgspec.json.encode(self._opening).decode()
+        )
 
     def _listen(self, wait: float | None) -> None:
         """Take what it says, within `wait` seconds; None: however long it takes until it says something."""
         child = self._child
         child.send()
-        select.select([child.output], [], [], wait)
+        if not child.ended:
+            waiting = select.poll()
+            waiting.register(child.output, select.POLLIN)
+            waiting.poll(None if wait is None else 1000 * wait)
         for frame in child.read():
             self._heard = self._clock.monotonic()
             self._take(frame)
@@ -110,6 +119,7 @@ class TextProcess:
     def _replace(self, why: str) -> None:
         if not self._ready:
             raise EngineError(f"the text front end cannot start: its process {why}")
+        self._log.warning("the process of the text front end is replaced", reason=why, ticket=self._at)
         if self._at is not None and self._orders.pop(self._at, None) is not None:
             self._answers.append(Refused(self._at, f"the process of the text front end {why}, over this text"))
         self._begin()

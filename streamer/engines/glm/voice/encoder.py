@@ -11,7 +11,7 @@ import torch
 import torchaudio
 
 from streamer.engines.glm.checkpoint.layout import Layout
-from streamer.engines.glm.revision import code_digest
+from streamer.engines.glm.code import code_digest
 from streamer.engines.glm.voice import sound as sounds
 from streamer.engines.glm.voice import speaker as speakers
 from streamer.engines.glm.voice.cache import EncodedVoice, VoiceCache
