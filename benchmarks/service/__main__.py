@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--size", choices=("tiny", "full"), default="tiny")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--utterances", type=int, default=32)
+    parser.add_argument("--utterances", type=int, default=96, help="of fewer, the beginning and the end weigh more")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", nargs="+", default=["fp32"], metavar="WORD", help="as in benchmarks.engine")
     parser.add_argument("--folder", type=Path, default=folder.default(), help="keeps the weights: 20 MB or 4 GB")

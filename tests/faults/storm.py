@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from streamer.embedded.broker import EmbeddedKafka
 from streamer.observe.logs import COMMITTED
 from tests.faults.cluster import Deployment, until
-from tests.faults.workers import Worker
+from tests.faults.workers import Worker, children
 
 Start = Callable[[str], Worker]
 
@@ -60,6 +61,14 @@ class Storm:
         """SIGKILL one worker: its process, or its supervisor, which takes the process along."""
         worker, child = self.stop_one(preferred)
         self._end(worker, child, tree=tree)
+
+    def kill_helper(self, preferred: str, module: str) -> None:
+        """SIGKILL the child process of a worker's own process that runs this module; the worker goes on."""
+        _, child = self.stop_one(preferred)
+        helpers = [pid for pid in children(child) if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        assert len(helpers) == 1, helpers
+        os.kill(helpers[0], signal.SIGKILL)
+        os.kill(child, signal.SIGCONT)
 
     def kill_inside(self, *, tree: bool) -> None:
         """The same between `begin` and `commit`: results produced and offsets sent. For paused_worker.py."""

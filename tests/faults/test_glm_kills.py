@@ -95,6 +95,8 @@ def test_each_once_through_kills_and_the_same_bytes_again(
         for number in range(_KILLS):
             storm.progress(5)
             storm.kill("ab"[number % 2], tree=number == 1)
+        storm.progress(2)
+        storm.kill_helper("b", "streamer.engines.glm.text.child")
         until(deployment.finished, "everything is committed", _PATIENCE)
         for worker in storm.workers.values():
             worker.terminate()  # whose process may have died a moment ago

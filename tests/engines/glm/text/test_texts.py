@@ -22,6 +22,7 @@ from streamer.engines.glm.text.orders import Answer, Cut, Order, Refused, Texts
 from streamer.engines.glm.text.process import TextProcess
 from streamer.errors import CheckpointError, ConfigurationError, EngineError, EngineGone
 from tests.engines.glm.golden import TINY
+from tests.faults.workers import state
 from tests.worker.replay.rig import Heard
 
 CODE = code_digest(Path(package.__file__).parent)
@@ -295,14 +296,6 @@ def test_it_ends_with_its_engine(way: str, glm_cache: Path) -> None:
         finally:
             owner.kill()
     deadline = time.monotonic() + 30
-    while alive(pid):
+    while state(pid) not in "Z-":  # a zombie, where nobody collects it
         assert time.monotonic() < deadline
         time.sleep(0.01)
-
-
-def alive(pid: int) -> bool:
-    """A zombie, where nobody collects it, is not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
