@@ -61,7 +61,7 @@ class Ours:
             first=min(one.at for one in kept.values()) - began,
             stages={},
             rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            about=engine.profile.about,
+            about=engine.profile.about.replace(order.checkpoint, "weights of noise"),
             revision=engine.profile.revision,
         )
         files.close()
