@@ -120,7 +120,7 @@ def test_check_of_a_wrong_folder_exits_1_and_does_not_speak(tmp_path: Path, monk
     assert result.return_value == 1
     lines = result.output.splitlines()
     assert lines[0].startswith(f"failed tokenizer: {tmp_path}")
-    assert "streamer models check" in lines[0]
+    assert "streamer models pull" in lines[0]
     assert lines[-1] == "failed speech: not tried, for a part is wrong"
 
 

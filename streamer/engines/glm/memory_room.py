@@ -26,6 +26,9 @@ from streamer.settings_engines import Glm
 _VOCOS_RATE = 32_000
 
 
+_NOTHING_FITS = "It does not fit with fewer rows either; raise engine.glm.memory_share, or take what has more memory"
+
+
 class Room(NamedTuple):
     """Bytes of a GPU, or of this machine."""
 
@@ -51,7 +54,7 @@ def demand(settings: Glm, sizes: Sizes, room: Room, device: str) -> Plan:
         f"engine.glm takes {gigabytes(wanted.total)} of memory: {wanted}. It may take engine.glm.memory_share "
         f"{settings.memory_share:g} of the {gigabytes(room.total)} of {where}, where {gigabytes(room.free)} are free. "
     )
-    fitting = f"It fits with {', or '.join(would)}" if would else "It does not fit with fewer rows either"
+    fitting = f"It fits with {', or '.join(would)}" if would else _NOTHING_FITS
     if wanted.total > ceiling:
         raise ConfigurationError([problem + fitting])
     raise EngineError(f"{problem}End what else runs there. {fitting}")

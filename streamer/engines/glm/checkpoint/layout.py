@@ -50,6 +50,7 @@ def present(path: Path) -> Path:
     """The path, if there is a file. Errors: CheckpointError."""
     if not path.is_file():
         raise CheckpointError(
-            f"{path} is missing; `streamer models check` lists what a checkpoint needs, and where from"
+            f"{path} is missing; `streamer models pull FOLDER` fetches what a checkpoint needs, or lists what to put "
+            "where"
         )
     return path

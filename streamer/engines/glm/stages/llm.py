@@ -103,8 +103,9 @@ class LlmStage:
         most = min(_MOST_TOKENS * len(text), self._decoder.positions - len(ids), flowed)
         if most < least:
             raise EngineError(
-                f"a segment of {len(text)} text tokens behind a prompt of {len(ids) - len(text)} leaves room for "
-                f"{most} speech tokens (engine.glm.positions is {self._decoder.positions}, the flow takes "
-                f"{MOST_FRAMES} frames); write it with more marks, or shorten the voice's prompt"
+                f"a segment of {len(text)} text tokens behind a prompt of {len(ids) - len(text)}, with what was spoken "
+                f"before it, leaves room for {max(0, most)} of at least {least} speech tokens (engine.glm.positions is "
+                f"{self._decoder.positions}, the flow takes {MOST_FRAMES} frames); raise engine.glm.positions, set "
+                "use_cache = false, write the text with more marks, or shorten the voice's prompt"
             )
         return DecoderJob(ids=ids, minimum=least, maximum=most, draws=piece.draws)

@@ -41,7 +41,9 @@ class Dictionary:
             self._seen = _stamp(path)
             self._take(Entries(path, path.read_bytes(), accepted))
         except OSError as error:
-            raise ConfigurationError([f"{path}: cannot be read ({error.strerror})"]) from error
+            raise ConfigurationError(
+                [f"{path}: cannot be read ({error.strerror}); let engine.glm.dictionary name a file of replacements"]
+            ) from error
 
     @property
     def digest(self) -> str:

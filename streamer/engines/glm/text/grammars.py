@@ -24,7 +24,7 @@ from tn.chinese.normalizer import Normalizer as ChineseNormalizer
 from tn.english.normalizer import Normalizer as EnglishNormalizer
 
 from streamer.engines.glm.text.grammar import Automata
-from streamer.errors import EngineError
+from streamer.errors import ConfigurationError, EngineError
 
 _SUMS = "sha256.json"
 _BUILDING = "building-"
@@ -40,7 +40,7 @@ def open_grammars(cache: Path) -> Grammars:
     """Read from the folder, which is built where it is not there or not what was written.
 
     Two processes that find it missing do not disturb each other: the second waits and reads what the first built.
-    Errors: EngineError that names the folder.
+    Errors: ConfigurationError and EngineError that name the folder.
     """
     logging.getLogger("wetext").setLevel(logging.WARNING)  # it would tell of each file it reads, on stderr
     folder = cache / _name()
@@ -50,8 +50,17 @@ def open_grammars(cache: Path) -> Grammars:
                 if not _intact(folder):
                     _build(folder)
         return _open(folder)
-    except OSError as error:
-        raise EngineError(f"{folder}: cannot keep the text grammars there ({error}); see engine.glm.cache") from error
+    except (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise ConfigurationError([_unusable(folder, error)]) from error
+    except OSError as error:  # such as a full disk, which may be otherwise at the next start
+        raise EngineError(_unusable(folder, error)) from error
+
+
+def _unusable(folder: Path, error: OSError) -> str:
+    return (
+        f"{folder}: cannot keep the text grammars there ({error}); let engine.glm.cache name a folder that can be "
+        "written, with 100 MB free"
+    )
 
 
 def _name() -> str:

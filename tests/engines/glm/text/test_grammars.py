@@ -11,7 +11,7 @@ import pytest
 
 from streamer.engines.glm.text import grammars
 from streamer.engines.glm.text.grammars import open_grammars
-from streamer.errors import EngineError
+from streamer.errors import ConfigurationError, EngineError
 
 
 class Normalizer:
@@ -97,7 +97,7 @@ def test_a_builder_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch:
 
 def test_a_cache_that_is_no_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EngineError, match="file"):
+    with pytest.raises(ConfigurationError, match=r"file.*engine\.glm\.cache name a folder"):
         open_grammars(tmp_path / "file")
 
 

@@ -169,7 +169,7 @@ def test_a_corrected_dictionary_is_told_by_the_next_answer(open_process: Open, t
     [
         ({"dictionary": "/nowhere/words"}, ConfigurationError, "/nowhere/words: cannot be read"),
         ({"checkpoint": "/nowhere"}, CheckpointError, "/nowhere/.* is missing"),
-        ({"cache": "/proc/nowhere"}, EngineError, "engine.glm.cache"),
+        ({"cache": "/proc/nowhere"}, ConfigurationError, "engine.glm.cache name a folder that can be written"),
         ({"code": "other"}, EngineError, "installed anew .* start it again"),
     ],
 )
@@ -274,23 +274,26 @@ from streamer.engines.glm.opening import open_glm
 from pathlib import Path
 engine = open_glm(settings(Path(sys.argv[1])))
 print(engine.parts.texts.pid, flush=True)
-if sys.argv[2] == "close":
-    engine.close()
-    print("closed", flush=True)
+input()
+engine.close()
+print("closed", flush=True)
 time.sleep(600)
 """
 
 
 @pytest.mark.parametrize("way", ["close", "die"])
 def test_it_ends_with_its_engine(way: str, glm_cache: Path) -> None:
-    command = [sys.executable, "-c", _OWNER, str(glm_cache), way]
+    command = [sys.executable, "-c", _OWNER, str(glm_cache)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as owner:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as owner:
         try:
+            assert owner.stdin is not None
             assert owner.stdout is not None
             pid = int(owner.stdout.readline())
             assert Path(f"/proc/{pid}/cmdline").read_bytes().count(b"glm.text.child") == 1
             if way == "close":
+                owner.stdin.write("\n")
+                owner.stdin.flush()
                 assert owner.stdout.readline() == "closed\n"
                 assert not Path(f"/proc/{pid}").exists()
         finally:
