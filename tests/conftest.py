@@ -25,17 +25,23 @@ from streamer.errors import EmbeddedError
 from tests.store import s3server
 from tests.wire.apicurio import Apicurio, Missing
 
+_NAMES = ("STREAMER_TEST_KAFKA", "STREAMER_TEST_S3", "STREAMER_TEST_GLM_CACHE", "STREAMER_TEST_REQUIRE")
 # Taken out of the environment: programs under test would refuse variables that are no settings.
-_KAFKA = os.environ.pop("STREAMER_TEST_KAFKA", "")
-_S3 = os.environ.pop("STREAMER_TEST_S3", "")
-_GLM_CACHE = os.environ.pop("STREAMER_TEST_GLM_CACHE", "")
-_REQUIRE = bool(os.environ.pop("STREAMER_TEST_REQUIRE", ""))
+_TAKEN = {name: os.environ.pop(name) for name in _NAMES if name in os.environ}
+_KAFKA, _S3, _GLM_CACHE = (_TAKEN.get(name, "") for name in _NAMES[:3])
+_REQUIRE = bool(_TAKEN.get("STREAMER_TEST_REQUIRE"))
 
 _SHORT_SESSIONS = "1000"
 
 # How fast a machine is says nothing; and a test that fails, fails for everyone.
 settings.register_profile("streamer", deadline=None, derandomize=True)
 settings.load_profile("streamer")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Who distributes tests runs none: its workers inherit what it was given."""
+    if config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
+        os.environ.update(_TAKEN)
 
 
 class Cluster(NamedTuple):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,7 +45,7 @@ def classpath(say: Say | None = None) -> str:
         ) from error
     downloads = Downloads(say or _to_stderr)
     try:
-        with _java_home(bundled()):
+        with _one_at_a_time(), _java_home(bundled()):
             environment = jgo.build(_ENDPOINT, resolver=PythonResolver(progress_callback=downloads.progress))
     except OSError as error:  # the errors of requests are OSErrors too
         downloads.discard()
@@ -58,6 +60,19 @@ def classpath(say: Say | None = None) -> str:
     folders = [environment.path / "jars", environment.path / "modules"]
     check(folders)
     return ":".join(f"{folder}/*" for folder in folders)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Of this user's processes: two that find nothing yet would lay out the same folder, and one of them start with a
+    part of the jars. The system lets go of the lock when its holder dies."""
+    lock = Path(tempfile.gettempdir()) / f"streamer-jars-{os.getuid()}.lock"
+    handle = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager

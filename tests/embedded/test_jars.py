@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import zipfile
 from pathlib import Path
 
@@ -29,6 +30,22 @@ def test_a_jar_that_was_cut_short_is_named(tmp_path: Path) -> None:
 def test_no_jars_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(EmbeddedError, match="none is there"):
         jars.check([tmp_path / "jars"])
+
+
+def test_whoever_comes_second_waits() -> None:
+    """Two that resolve into one folder at once may start with a part of the jars."""
+    entered = threading.Event()
+
+    def enter() -> None:
+        with jars._one_at_a_time():
+            entered.set()
+
+    second = threading.Thread(target=enter)
+    with jars._one_at_a_time():
+        second.start()
+        assert not entered.wait(0.2)
+    second.join(10)
+    assert entered.is_set()
 
 
 def test_downloads_are_told() -> None:
