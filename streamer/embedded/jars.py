@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from streamer.embedded.java import bundled
 from streamer.errors import EmbeddedError
+from streamer.locks import held
 
 # Pinned. 4.3.0 and 4.4.0 carry KAFKA-20734: after the broker was killed, its transaction coordinator may skip the
 # markers of a committed transaction, and read_committed readers see duplicates.
@@ -62,17 +62,10 @@ def classpath(say: Say | None = None) -> str:
     return ":".join(f"{folder}/*" for folder in folders)
 
 
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
+def _one_at_a_time() -> AbstractContextManager[None]:
     """Of this user's processes: two that find nothing yet would lay out the same folder, and one of them start with a
-    part of the jars. The system lets go of the lock when its holder dies."""
-    lock = Path(tempfile.gettempdir()) / f"streamer-jars-{os.getuid()}.lock"
-    handle = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+    part of the jars."""
+    return held(Path(tempfile.gettempdir()) / f"streamer-jars-{os.getuid()}.lock")
 
 
 @contextmanager

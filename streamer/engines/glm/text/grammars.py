@@ -7,15 +7,11 @@ minute and 0.9 GB, reading a second.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +21,7 @@ from tn.english.normalizer import Normalizer as EnglishNormalizer
 
 from streamer.engines.glm.text.grammar import Automata
 from streamer.errors import ConfigurationError, EngineError
+from streamer.locks import held
 
 _SUMS = "sha256.json"
 _BUILDING = "building-"
@@ -46,7 +43,8 @@ def open_grammars(cache: Path) -> Grammars:
     folder = cache / _name()
     try:
         if not _intact(folder):
-            with _lock(cache):
+            cache.mkdir(parents=True, exist_ok=True)
+            with held(cache / "grammars.lock"):  # one builder at a time
                 if not _intact(folder):
                     _build(folder)
         return _open(folder)
@@ -103,15 +101,3 @@ def _build(folder: Path) -> None:
         shutil.rmtree(folder / "broken", ignore_errors=True)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-
-
-@contextmanager
-def _lock(cache: Path) -> Iterator[None]:
-    """One builder at a time. The system lets go of the lock when its holder dies."""
-    cache.mkdir(parents=True, exist_ok=True)
-    handle = os.open(cache / "grammars.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
